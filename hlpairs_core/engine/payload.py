@@ -1,0 +1,160 @@
+"""What the engine says to its readers: the JSON of ``GET /pairs/top`` and ``WS /ws/top``.
+
+Times are ISO 8601 in UTC with milliseconds and a ``Z``. Numbers that are unknown are ``null``, never 0. All
+``*_bps`` are basis points of gross notional (both legs together); costs are positive, funding is positive
+when received.
+"""
+
+from typing import Literal, TypedDict
+
+__all__ = ["Bar", "Funnel", "Loading", "Market", "Problem", "Row", "Sparkline", "TopPayload", "Verdict"]
+
+
+class Sparkline(TypedDict):
+    """z of one pair over the last 15 minutes of wall time, under the parameters frozen at the last closed bar."""
+
+    t: list[str]  # wall time of each point
+    z: list[float]
+
+
+class Row(TypedDict):
+    """One pair, selected and fitted at the last closed bar, marked with the newest mids."""
+
+    y: str
+    x: str
+    side_y: Literal["long", "short"]
+    side_x: Literal["long", "short"]
+    same_side: bool  # β < 0: both legs lie on one side of the market
+    beta: float  # ratio of notionals, x to y
+    zscore: float | None  # now: newest mids; null where a mid is missing
+    signal_zscore: float  # at the close of the last closed bar: what the selection saw
+    mark_state: Literal["entry", "faded", "reverted", "crossed", "unknown"]  # where z stands now
+    p_value: float
+    q_value: float  # Benjamini-Yekutieli over all tested pairs
+    correlation: float
+    half_life_hours: float | None
+    hold_hours: float | None  # expected
+    gross_bps: float | None  # expected reversion, before costs, at the newest mids
+    fee_bps: float
+    slippage_bps: float | None
+    slippage_source: Literal["book", "model"]
+    funding_bps: float | None  # over the expected hold
+    funding_bps_per_hour: float | None
+    net_edge_bps: float | None
+    net_edge_usd: float | None
+    signal_net_edge_bps: float | None  # at the close of the last closed bar
+    notional_usd: float  # gross
+    notional_y_usd: float
+    notional_x_usd: float
+    capacity_usd: float | None  # largest gross notional within the caps
+    qualifies: bool
+    misses: list[str]  # sentences: why it does not qualify, most telling first; empty when it does
+    sparkline: Sparkline
+
+
+class Market(TypedDict):
+    """Which market this is. Only an address of Hyperliquid's mainnet is ever ``live``."""
+
+    kind: Literal["live", "testnet", "demo", "replay", "unverified"]
+    label: str  # LIVE, TESTNET, DEMO, REPLAY, UNVERIFIED
+    name: str  # of the data sub-folder, e.g. "mainnet", "demo-seed7"
+    address: str
+    speed: float  # market seconds per wall second
+    time: str | None  # market clock
+    fallback: str | None  # why this market stands in for another; null when it was asked for
+
+
+class Bar(TypedDict):
+    """The closed bar that the selection rests on."""
+
+    interval: str
+    time: str  # its open
+    closed_at: str
+    age_seconds: float  # market time since it closed
+    refit_seconds: float
+    coins: int
+    pairs: int
+
+
+class Funnel(TypedDict):
+    """How many are left after each gate of the screen."""
+
+    coins_listed: int
+    coins_eligible: int
+    pairs: int
+    pairs_dependent: int
+    pairs_cointegrated: int
+    expected_by_luck: float  # how many of the tested pairs pass the p gate when nothing is cointegrated
+    pairs_at_entry: int
+    pairs_positive_edge: int
+    pairs_qualifying: int
+
+
+class Loading(TypedDict):
+    """Progress of what is still being fetched."""
+
+    stage: str
+    done: int
+    total: int
+    text: str
+
+
+class Verdict(TypedDict):
+    """The answer, fixed at the last closed bar."""
+
+    qualifies: bool
+    text: str
+    calibrated: bool
+
+
+class Problem(TypedDict):
+    """Something that is wrong now and what is done about it."""
+
+    source: str  # "exchange", "store", "screen", "market"
+    since: str
+    text: str
+    retry_in_seconds: float | None
+
+
+class Settings(TypedDict):
+    """The screen's settings that the page shows."""
+
+    window: int
+    horizon_hours: float
+    z_in: float
+    z_out: float
+    p_max: float
+    notional_usd: float
+    taker_fee_bps: float
+
+
+class TopPayload(TypedDict):
+    """Answer of ``GET /pairs/top``.
+
+    The first twelve fields describe the pair that qualifies; they are null (the sparkline empty) when none does.
+    """
+
+    baseA: str | None
+    baseB: str | None
+    sideA: Literal["long", "short"] | None
+    sideB: Literal["long", "short"] | None
+    beta: float | None
+    zscore: float | None
+    expected_edge_bps: float | None
+    funding_bps_h: float | None
+    fee_bps: float | None
+    slippage_bps: float | None
+    spreadSparkline: list[float]
+    updated_at: str | None  # wall time at which the newest quote arrived
+    phase: Literal["loading", "ready", "empty", "error"]
+    message_age_seconds: float | None  # wall time since the last message arrived, when this was sent
+    market: Market
+    bar: Bar | None
+    verdict: Verdict
+    top: Row | None
+    nearest_miss: Row | None
+    runners_up: list[Row]
+    funnel: Funnel | None
+    loading: Loading | None
+    problems: list[Problem]
+    settings: Settings
