@@ -1,0 +1,172 @@
+"""Numbers of `engle_granger_pairs` against statsmodels, plain regressions, on made-up and recorded prices."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from arch.data import crude
+from statsmodels.tools.sm_exceptions import CollinearityWarning, SingularMatrixWarning
+from statsmodels.tsa.stattools import adfuller, coint
+
+from hlpairs_core.stats import engle_granger_pairs
+
+
+def walks(n_bars: int, n_series: int, seed: int) -> np.ndarray:
+    """Random walks of log prices, two of them cointegrated, each rounded like a price (5 digits)."""
+    rng = np.random.default_rng(seed)
+    logs = np.cumsum(rng.normal(scale=0.01, size=(n_bars, n_series)), axis=0) + rng.uniform(-9, 11, n_series)
+    pull = np.zeros(n_bars)
+    for bar in range(1, n_bars):
+        pull[bar] = 0.8 * pull[bar - 1] + rng.normal(scale=0.005)
+    logs[:, 1] = 0.7 * logs[:, 0] + pull
+    scale = 10.0 ** (4 - np.floor(logs / np.log(10)))
+    return np.log(np.round(np.exp(logs) * scale) / scale)
+
+
+def plain_residual(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    design = np.column_stack([np.ones(len(x)), x])
+    return y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+
+
+def reference(y: np.ndarray, x: np.ndarray, lag_rule: str | int, max_lag: int | None) -> tuple[float, float, int]:
+    """t, p and the chosen lag of statsmodels."""
+    fixed = isinstance(lag_rule, int)
+    options = {"autolag": None if fixed else lag_rule, "maxlag": lag_rule if fixed else max_lag}
+    t, p, _ = coint(y, x, trend="c", **options)
+    adf = adfuller(plain_residual(y, x), regression="n", result_object=True, **options)
+    return float(t), float(p), int(adf.lags)
+
+
+def assert_equals_statsmodels(
+    prices: np.ndarray, frame: pd.DataFrame, lag_rule: str | int = "aic", max_lag: int | None = None
+) -> None:
+    for row in frame.itertuples():
+        t, p, lag = reference(prices[:, row.y], prices[:, row.x], lag_rule, max_lag)
+        assert row.t_stat == pytest.approx(t, rel=0, abs=1e-8)
+        assert row.p_value == pytest.approx(p, rel=0, abs=1e-8)
+        assert row.lag == lag
+        assert row.reason == ""
+
+
+@pytest.mark.parametrize("n_bars", [21, 30, 97, 336])
+@pytest.mark.parametrize(
+    ("lag_rule", "max_lag"),
+    [("aic", None), ("bic", None), ("aic", 5), ("bic", 1), ("aic", 0), (0, None), (1, None), (7, None)],
+)
+def test_every_pair_has_the_statistic_p_value_and_lag_of_statsmodels(
+    n_bars: int, lag_rule: str | int, max_lag: int | None
+) -> None:
+    prices = walks(n_bars, 4, seed=n_bars)
+    frame = engle_granger_pairs(prices, lag_rule=lag_rule, max_lag=max_lag)
+    assert len(frame) == 6
+    assert_equals_statsmodels(prices, frame, lag_rule, max_lag)
+
+
+def test_both_directions_of_a_long_window_equal_statsmodels() -> None:
+    prices = walks(2016, 3, seed=3)
+    frame = engle_granger_pairs(prices, pairs=[(1, 0), (0, 1), (2, 0)])
+    assert_equals_statsmodels(prices, frame)
+    assert frame["p_value"].iloc[0] < 1e-6 < frame["p_value"].iloc[2]
+
+
+def test_prices_far_from_zero_lose_no_digits() -> None:
+    prices = walks(336, 3, seed=11)
+    moved = prices + np.array([1000.0, -500.0, 0.0])
+    near, far = engle_granger_pairs(prices), engle_granger_pairs(moved)
+    np.testing.assert_allclose(far["t_stat"], near["t_stat"], rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(far["lag"], near["lag"])
+
+
+def test_a_pair_just_short_of_collinear_still_equals_statsmodels() -> None:
+    rng = np.random.default_rng(5)
+    x = np.cumsum(rng.normal(size=400))
+    noise = rng.normal(size=400)
+    y = 1.3 * x + 0.003 * x.std() * noise / noise.std()
+    prices = np.column_stack([y, x])
+    frame = engle_granger_pairs(prices)
+    assert 2e-6 < 1 - frame["r_squared"].iloc[0] < 1e-5
+    assert_equals_statsmodels(prices, frame)
+
+
+def test_one_asset_twice_is_cointegrated_beyond_doubt_as_in_statsmodels() -> None:
+    rng = np.random.default_rng(6)
+    x = np.cumsum(rng.normal(size=200))
+    twin, exact = 2.0 * x + 1e-5 * rng.normal(size=200), 3.0 * x
+    with pytest.warns(CollinearityWarning):
+        t, p, _ = coint(twin, x)
+    frame = engle_granger_pairs(np.column_stack([twin, x, exact]))
+    assert (t, p) == (-np.inf, 0.0)
+    assert (frame["t_stat"] == t).all()
+    assert (frame["p_value"] == p).all()
+    assert frame["lag"].isna().all()
+    assert frame[["half_life", "z_last"]].isna().all(axis=None)
+    assert frame["reason"].str.contains("collinear").all()
+
+
+def test_prices_that_move_only_at_the_end_equal_statsmodels() -> None:
+    """Their early differences are zero, so the regressions with many lags are rank-deficient."""
+    rng = np.random.default_rng(8)
+    prices = np.zeros((100, 2))
+    prices[-6:] = rng.normal(size=(6, 2))
+    frame = engle_granger_pairs(prices)
+    with pytest.warns(SingularMatrixWarning):
+        assert_equals_statsmodels(prices, frame)
+
+
+def test_crude_oil_has_the_published_numbers() -> None:
+    """Monthly WTI and Brent, shipped with arch; expected values from statsmodels 0.15 and arch 8.0."""
+    logs = np.log(crude.load())[["WTI", "Brent"]]
+    row = engle_granger_pairs(logs).iloc[0]
+    assert (row["y"], row["x"]) == ("WTI", "Brent")
+    assert row["t_stat"] == pytest.approx(-5.539573345785635, abs=1e-8)
+    assert row["p_value"] == pytest.approx(1.4912875021023645e-05, abs=1e-8)
+    assert row["beta"] == pytest.approx(0.9071785111378059, rel=1e-10)
+    assert row["alpha"] == pytest.approx(0.3488504831160691, rel=1e-10)
+
+
+def test_the_fit_the_half_life_and_the_last_z_are_those_of_plain_regressions() -> None:
+    prices = walks(336, 5, seed=2)
+    frame = engle_granger_pairs(prices)
+    for row in frame.itertuples():
+        y, x = prices[:, row.y], prices[:, row.x]
+        slope, intercept = np.polyfit(x, y, 1)
+        residual = y - intercept - slope * x
+        reversion, _ = np.polyfit(residual[:-1], np.diff(residual), 1)
+        assert row.alpha == pytest.approx(intercept, rel=1e-8)
+        assert row.beta == pytest.approx(slope, rel=1e-8)
+        assert row.r_squared == pytest.approx(np.corrcoef(y, x)[0, 1] ** 2, abs=1e-10)
+        assert row.resid_std == pytest.approx(np.std(residual, ddof=1), rel=1e-9)
+        assert row.z_last == pytest.approx(residual[-1] / np.std(residual, ddof=1), rel=1e-7)
+        assert row.half_life == pytest.approx(-np.log(2) / np.log1p(reversion), rel=1e-7)
+
+
+def test_a_residual_that_does_not_revert_has_no_half_life() -> None:
+    x = np.tile([0.0, 1.0, 0.0, -1.0], 25)
+    growth = 1.05 ** np.arange(100)
+    frame = engle_granger_pairs(np.column_stack([growth, x]), lag_rule=0)
+    assert frame["t_stat"].iloc[0] > 0
+    assert np.isnan(frame["half_life"].iloc[0])
+    assert frame["p_value"].iloc[0] == 1.0
+
+
+def hourly_closes(recordings: Path, n_bars: int) -> pd.DataFrame:
+    candles = pd.read_parquet(recordings / "candles_1h.parquet", columns=["coin", "time", "close"])
+    closes = candles.pivot_table(index="time", columns="coin", values="close", observed=True)
+    window = closes.loc[:"2025-02-01"].tail(n_bars)
+    return window.dropna(axis="columns")
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize(("lag_rule", "n_bars", "n_pairs"), [("aic", 336, 100), ("bic", 672, 30), (2, 336, 100)])
+def test_recorded_prices_liquid_or_not_give_the_numbers_of_statsmodels(
+    recordings: Path, lag_rule: str | int, n_bars: int, n_pairs: int
+) -> None:
+    prices = np.log(hourly_closes(recordings, n_bars).to_numpy())
+    frame = engle_granger_pairs(prices, lag_rule=lag_rule)
+    assert prices.shape[1] > 100
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sample = frame[frame["reason"] == ""].sample(n_pairs, random_state=1)
+        assert_equals_statsmodels(prices, sample, lag_rule)
