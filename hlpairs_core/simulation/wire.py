@@ -1,0 +1,66 @@
+"""Numbers as the exchange writes them, and its tick and lot rules.
+
+A price has at most five significant figures and at most ``6 - szDecimals`` decimals; integers are always
+allowed. A size has at most ``szDecimals`` decimals. Almost every number travels as a string.
+"""
+
+from decimal import Decimal
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hlpairs_core._typing import FloatArray, IntArray
+
+__all__ = ["number", "numbers", "on_lot", "on_tick", "tick_decimals"]
+
+_ROUNDERS = {"nearest": np.rint, "down": np.floor, "up": np.ceil}
+# Keeps 0.3 on its tick although 0.3 * 10 is not exactly 3; far below any tick.
+_SLACK = {"nearest": 0.0, "down": 1e-7, "up": -1e-7}
+_SIGNIFICANT = 5
+
+
+def number(value: float) -> str:
+    """Write a number as the exchange does: plain decimal notation, at least one decimal, none superfluous."""
+    text = repr(value)
+    return text if "e" not in text else _without_exponent(text)
+
+
+def numbers(values: FloatArray) -> list[str]:
+    """`number` for a whole array."""
+    texts = list(map(repr, values.tolist()))
+    # The shortest form has an exponent only outside this range.
+    plain = (np.abs(values) >= 1e-4) & (np.abs(values) < 1e16) | (values == 0)
+    for position in np.flatnonzero(~plain):
+        texts[position] = number(float(values[position]))
+    return texts
+
+
+def tick_decimals(price: ArrayLike, size_decimals: ArrayLike) -> IntArray:
+    """Return how many decimals a perp price may have at this level, integer array of the broadcast shape."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figures = _SIGNIFICANT - 1 - np.floor(np.log10(np.asarray(price, dtype=np.float64)))
+    allowed = np.clip(np.nan_to_num(figures), 0, 6 - np.asarray(size_decimals))
+    return np.asarray(allowed, dtype=np.int64)
+
+
+def on_tick(
+    price: ArrayLike, size_decimals: ArrayLike, *, towards: Literal["nearest", "down", "up"] = "nearest"
+) -> FloatArray:
+    """Move prices onto the tick of their own level. NaN stays NaN."""
+    scale = 10.0 ** tick_decimals(price, size_decimals)
+    scaled = np.asarray(price, dtype=np.float64) * scale
+    moved: FloatArray = _ROUNDERS[towards](scaled + _SLACK[towards]) / scale
+    return moved
+
+
+def on_lot(size: ArrayLike, size_decimals: ArrayLike) -> FloatArray:
+    """Round sizes to the nearest lot. NaN stays NaN."""
+    scale = 10.0 ** np.asarray(size_decimals)
+    rounded: FloatArray = np.rint(np.asarray(size, dtype=np.float64) * scale) / scale
+    return rounded
+
+
+def _without_exponent(text: str) -> str:
+    plain = format(Decimal(text), "f")
+    return plain if "." in plain else f"{plain}.0"

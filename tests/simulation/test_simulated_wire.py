@@ -1,0 +1,265 @@
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from hlpairs_core.exceptions import EngineError, SettingsError
+from hlpairs_core.simulation import SimulatedExchange, SimulatedMarket
+from hlpairs_core.simulation.candles import CANDLE_HORIZON, CANDLE_INTERVALS
+from hlpairs_core.simulation.wire import number, numbers, on_tick
+
+HOUR = 3_600_000
+MALFORMED = "Failed to deserialize the JSON body into the target type"
+
+
+def recorded(path: Path, kind: str) -> Any:
+    return next(item["response"] for item in json.loads(path.read_text()) if item["request"]["type"] == kind)
+
+
+def shape(value: Any) -> Any:
+    """Keys and types, without values."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value[:1]]
+    return type(value).__name__
+
+
+def test_contexts_have_the_recorded_keys_types_and_order(
+    demo: SimulatedMarket, ask: Callable[..., Any], protocol: Path
+) -> None:
+    meta, contexts = ask(demo, {"type": "metaAndAssetCtxs"})
+    real_meta, real_contexts = recorded(protocol / "meta_and_asset_ctxs.json", "metaAndAssetCtxs")
+    assert list(meta) == list(real_meta)
+    assert meta["marginTables"] == real_meta["marginTables"]
+
+    def by_delisted(entries: list[dict[str, Any]], states: list[dict[str, Any]], wanted: bool) -> Any:
+        plain = [pair for pair in zip(entries, states, strict=True) if "onlyIsolated" not in pair[0]]
+        return next(pair for pair in plain if pair[0].get("isDelisted", False) is wanted)
+
+    for delisted in (False, True):
+        ours = by_delisted(meta["universe"], contexts, delisted)
+        real = by_delisted(real_meta["universe"], real_contexts, delisted)
+        assert json.dumps(shape(ours[0])) == json.dumps(shape(real[0]))
+        assert json.dumps(shape(ours[1])) == json.dumps(shape(real[1]))
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "request_"),
+    [
+        ("candle_snapshot", "candleSnapshot", {"req": {"coin": "BTC", "interval": "1h", "startTime": 0}}),
+        ("funding_history", "fundingHistory", {"coin": "BTC", "startTime": 0}),
+        ("l2_book", "l2Book", {"coin": "BTC"}),
+    ],
+)
+def test_rows_have_the_recorded_keys_and_types(
+    demo: SimulatedMarket, ask: Callable[..., Any], protocol: Path, file: str, kind: str, request_: dict[str, Any]
+) -> None:
+    ours = shape(ask(demo, {"type": kind, **request_}))
+    assert ours == shape(recorded(protocol / f"{file}.json", kind))
+
+
+@pytest.mark.parametrize(("figures", "mantissa", "file"), [(3, None, "nsf3"), (5, 5, "nsf5_m5")])
+def test_an_aggregated_book_has_the_recorded_shape_and_tells_the_true_spread(
+    demo: SimulatedMarket,
+    ask: Callable[..., Any],
+    protocol: Path,
+    figures: int,
+    mantissa: int | None,
+    file: str,
+) -> None:
+    full = ask(demo, {"type": "l2Book", "coin": "BTC"})
+    ours = ask(demo, {"type": "l2Book", "coin": "BTC", "nSigFigs": figures, "mantissa": mantissa})
+    assert "spread" not in full
+    assert shape(ours) == shape(json.loads((protocol / f"l2book_btc_{file}.json").read_text()))
+    best = [float(side[0]["px"]) for side in full["levels"]]
+    assert float(ours["spread"]) == pytest.approx(best[1] - best[0])
+    for side, edge, sign in zip(ours["levels"], best, (1, -1), strict=True):
+        prices = np.array([float(level["px"]) for level in side])
+        step = 10.0 ** (np.floor(np.log10(prices)) - figures + 1) * (mantissa or 1)
+        assert np.allclose(np.mod(prices / step + 0.5, 1), 0.5, atol=1e-6)
+        assert sign * (edge - prices[0]) >= 0
+        assert (sign * np.diff(prices) < 0).all()
+        assert len(side) == 20
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (70736.0, "70736.0"),
+        (1e-05, "0.00001"),
+        (1.25e-05, "0.0000125"),
+        (-3e-07, "-0.0000003"),
+        (0.0, "0.0"),
+        (1e17, "100000000000000000.0"),
+    ],
+)
+def test_numbers_are_written_in_plain_decimals(value: float, text: str) -> None:
+    assert number(value) == text
+    assert numbers(np.array([value, 1.5])) == [text, "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("price", "decimals", "down", "up"),
+    [
+        (1234.56, 1, 1234.5, 1234.6),
+        (0.0012345, 0, 0.001234, 0.001235),
+        (123456.7, 0, 123456, 123457),
+        (0.3, 1, 0.3, 0.3),
+    ],
+)
+def test_prices_obey_the_tick_rule(price: float, decimals: int, down: float, up: float) -> None:
+    assert float(on_tick(price, decimals, towards="down")) == down
+    assert float(on_tick(price, decimals, towards="up")) == up
+
+
+def test_quoted_prices_and_sizes_sit_on_ticks_and_lots(demo: SimulatedMarket, ask: Callable[..., Any]) -> None:
+    universe = ask(demo, {"type": "meta"})["universe"]
+    for coin in universe:
+        book = ask(demo, {"type": "l2Book", "coin": coin["name"]})
+        if coin.get("isDelisted"):
+            assert book["levels"] == [[], []]
+            continue
+        prices = [[float(level["px"]) for level in side] for side in book["levels"]]
+        assert prices[0] == sorted(prices[0], reverse=True)
+        assert prices[1] == sorted(prices[1])
+        assert 0 < prices[0][0] < prices[1][0]
+        for level in book["levels"][0] + book["levels"][1]:
+            assert float(f"{float(level['px']):.5g}") == float(level["px"]) or float(level["px"]).is_integer()
+            assert len(level["px"].split(".")[1].rstrip("0")) <= 6 - coin["szDecimals"]
+            assert len(level["sz"].split(".")[1].rstrip("0")) <= coin["szDecimals"]
+            assert float(level["sz"]) > 0
+
+
+@pytest.mark.parametrize("interval", CANDLE_INTERVALS)
+def test_the_candle_that_contains_the_start_is_included_and_the_last_is_unfinished(
+    demo: SimulatedMarket, ask: Callable[..., Any], interval: str
+) -> None:
+    now = demo.clock.time_ms()
+    candles = ask(
+        demo,
+        {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": interval, "startTime": now - 1, "endTime": now}},
+    )
+    assert len(candles) == 1
+    assert candles[0]["t"] <= now - 1 < now <= candles[0]["T"]
+    assert float(candles[0]["l"]) <= float(candles[0]["c"]) <= float(candles[0]["h"])
+
+
+def test_only_the_most_recent_5000_candles_exist(demo: SimulatedMarket, ask: Callable[..., Any]) -> None:
+    def asked(start: int, end: int) -> list[dict[str, Any]]:
+        request = {"coin": "BTC", "interval": "1m", "startTime": start, "endTime": end}
+        return ask(demo, {"type": "candleSnapshot", "req": request})
+
+    now = demo.clock.time_ms()
+    candles = asked(0, now)
+    assert len(candles) == CANDLE_HORIZON
+    assert {after["t"] - before["t"] for before, after in itertools.pairwise(candles)} == {60_000}
+    assert asked(0, now - CANDLE_HORIZON * 60_000 - 60_000) == []
+    assert asked(now, now - HOUR) == []
+
+
+def test_funding_pages_hold_500_rows_from_the_start_and_never_the_future(
+    demo: SimulatedMarket, ask: Callable[..., Any]
+) -> None:
+    now = demo.clock.time_ms()
+    page = ask(demo, {"type": "fundingHistory", "coin": "BTC", "startTime": now - 700 * HOUR})
+    assert len(page) == 500
+    assert page[0]["time"] - (now - 700 * HOUR) < HOUR + 2000
+    rest = ask(demo, {"type": "fundingHistory", "coin": "BTC", "startTime": page[-1]["time"], "endTime": now + HOUR})
+    assert rest[0] == page[-1]
+    assert now - HOUR - 2000 < rest[-1]["time"] <= now
+    assert {row["time"] % HOUR < 1500 for row in page} == {True}
+
+
+def test_premia_turn_into_their_funding_by_the_published_formula(
+    demo: SimulatedMarket, ask: Callable[..., Any]
+) -> None:
+    rows = ask(demo, {"type": "fundingHistory", "coin": "SOL", "startTime": demo.clock.time_ms() - 480 * HOUR})
+    premium = np.array([float(row["premium"]) for row in rows])
+    expected = (premium + np.clip(1e-4 - premium, -5e-4, 5e-4)) / 8
+    assert np.allclose(expected, [float(row["fundingRate"]) for row in rows], atol=1e-9)
+
+
+def test_the_context_shows_the_last_settled_rate(demo: SimulatedMarket, ask: Callable[..., Any]) -> None:
+    now = demo.clock.time_ms() // HOUR * HOUR
+    history = ask(demo, {"type": "fundingHistory", "coin": "ETH", "startTime": now - 3 * HOUR}, now + HOUR // 2)
+    for moment in (history[-1]["time"] - 1, history[-1]["time"]):
+        context = ask(demo, {"type": "metaAndAssetCtxs"}, moment)[1][1]
+        settled = [row["fundingRate"] for row in history if row["time"] <= moment]
+        assert context["funding"] == settled[-1]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        (b"{", 422, MALFORMED),
+        (b"[]", 422, MALFORMED),
+        (b"\xff\xfe", 422, MALFORMED),
+        (b"[" * 60_000, 422, MALFORMED),
+        (b'{"type":"noSuchType"}', 422, MALFORMED),
+        (b'{"type":["meta"]}', 422, MALFORMED),
+        (b'{"type":"l2Book"}', 422, MALFORMED),
+        (b'{"type":"l2Book","coin":"BTC","nSigFigs":7}', 422, MALFORMED),
+        (b'{"type":"l2Book","coin":"BTC","nSigFigs":4,"mantissa":2}', 422, MALFORMED),
+        (b'{"type":"metaAndAssetCtxs","dex":"xyz"}', 422, MALFORMED),
+        (b'{"type":"fundingHistory","coin":"BTC"}', 422, MALFORMED),
+        (b'{"type":"fundingHistory","coin":"BTC","startTime":"0"}', 422, MALFORMED),
+        (b'{"type":"fundingHistory","coin":"BTC","startTime":1e400}', 422, MALFORMED),
+        (b'{"type":"candleSnapshot","req":{"coin":"BTC","interval":"2m","startTime":0}}', 422, MALFORMED),
+        (b'{"type":"candleSnapshot","req":{"coin":"BTC","interval":"1h","startTime":' + b"9" * 40 + b"}}", 200, "[]"),
+        (b'{"type":"candleSnapshot","req":{"coin":"NOPE","interval":"1h","startTime":0}}', 500, "null"),
+        (b'{"type":"fundingHistory","coin":"NOPE","startTime":0}', 500, "null"),
+        (b'{"type":"l2Book","coin":"NOPE"}', 200, "null"),
+        (b'{"type":"perpDexs"}', 200, "[null]"),
+        (b" " * 70_000, 413, "the request is too large"),
+    ],
+)
+async def test_bad_requests_are_answered_as_the_exchange_does(
+    http: httpx.AsyncClient, body: bytes, status: int, text: str
+) -> None:
+    reply = await http.post("/info", content=body)
+    assert (reply.status_code, reply.text) == (status, text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/", {}, 200),
+        ("GET", "/info", {}, 405),
+        ("POST", "/info", {}, 422),
+        ("GET", "/nowhere", {}, 404),
+        ("POST", "/info", {"Host": "attacker.example"}, 403),
+        ("GET", "/", {"Host": "attacker.example"}, 403),
+    ],
+)
+async def test_every_reply_says_which_market_it_is(
+    http: httpx.AsyncClient, demo: SimulatedMarket, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    reply = await http.request(method, path, headers=headers)
+    assert reply.status_code == status
+    assert reply.headers["X-Hlpairs-Market"] == "demo"
+    assert reply.headers["X-Hlpairs-Market-Name"] == "demo-seed7-40"
+    assert reply.headers["X-Hlpairs-Speed"] == "1"
+    assert reply.headers["X-Hlpairs-Time"] == str(demo.clock.time_ms())
+
+
+async def test_a_taken_port_is_named(exchange: SimulatedExchange, demo: SimulatedMarket) -> None:
+    port = int((exchange.base_url or "").rsplit(":", 1)[1])
+    with pytest.raises(EngineError, match=f"cannot listen on 127.0.0.1:{port}"):
+        await SimulatedExchange(demo).start(port)
+    with pytest.raises(SettingsError, match="port must be from 0 to 65535, got 70000"):
+        await SimulatedExchange(demo).start(70000)
+
+
+async def test_stopping_twice_is_fine_and_frees_the_port(demo: SimulatedMarket) -> None:
+    exchange = SimulatedExchange(demo)
+    port = int((await exchange.start()).rsplit(":", 1)[1])
+    await exchange.stop()
+    await exchange.stop()
+    assert exchange.base_url is None
+    assert await SimulatedExchange(demo).start(port) == f"http://127.0.0.1:{port}"
