@@ -1,0 +1,5 @@
+from hlpairs_core.market.panel import Panel
+from hlpairs_core.market.report import PanelReport
+from hlpairs_core.market.state import MarketState
+
+__all__ = ["MarketState", "Panel", "PanelReport"]
