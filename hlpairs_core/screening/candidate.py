@@ -1,0 +1,126 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import pandas as pd
+
+from hlpairs_core._typing import Side
+
+__all__ = ["CANDIDATE_COLUMNS", "Candidate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One tested pair: what a screen found at one closed bar. The columns of `ScreenResult.candidates`.
+
+    All ``*_bps`` are basis points of gross notional (both legs together); costs are positive, funding is
+    positive when received. NaN is unknown.
+
+    Attributes
+    ----------
+    y, x : str
+        The explained coin and its hedge.
+    side_y, side_x : {"long", "short"}
+        y is sold when z > 0 and bought otherwise; x the other way round, or the same way where β < 0.
+    same_side : bool
+        β < 0: both legs lie on one side of the market, so the pair does not hedge it.
+    alpha, beta : float
+        ``log y = α + β log x + e``, fitted in the window; β is the ratio of notionals, x to y.
+    mean, sigma : float
+        Of e in the window (log units); the mean is 0 with a constant in the regression.
+    zscore : float
+        ``(log y - α - β log x - mean) / sigma`` at the signal bar's close.
+    p_value, q_value : float
+        Engle-Granger p (null hypothesis: not cointegrated), and Benjamini-Yekutieli's q over all tested
+        pairs.
+    t_stat : float
+        The test's statistic.
+    lag : int or None
+        Lags of its regression; None where there is none.
+    r_squared : float
+        Of the hedge regression.
+    correlation : float
+        Of the log returns, as the settings say.
+    half_life_hours : float
+        Of the spread in the window; NaN where it does not revert.
+    hold_hours : float
+        Expected time to ``z_out``, within one bar and the horizon.
+    gross_bps : float
+        Expected reversion within the hold, before costs.
+    fee_bps : float
+        Four taker fills.
+    slippage_bps : float
+        Both legs in and out; NaN where the visible book does not hold a leg.
+    slippage_source : {"book", "model"}
+        Walked through both coins' books, or the square-root law.
+    funding_bps, funding_bps_per_hour : float
+        Over the expected hold, and per hour.
+    funding_source : {"market", "panel", "assumed", "unknown"}
+        The exchange's running estimate, the mean of the last 24 hours' stamps, or an assumption for at least
+        one leg.
+    net_edge_bps : float
+        ``gross - fee - slippage + funding``.
+    notional_y_usd, notional_x_usd : float
+        Of the legs (USD, positive); they add up to the settings' notional.
+    capacity_usd : float
+        Largest gross notional within the caps on both legs' volume and book shares.
+    qualifies : bool
+        Whether it passes every gate.
+    misses : tuple of str
+        Why not, most telling first.
+    calibrated : bool
+        Whether the expectation was checked against later, untouched data.
+    """
+
+    y: str
+    x: str
+    side_y: Side
+    side_x: Side
+    same_side: bool
+    alpha: float
+    beta: float
+    mean: float
+    sigma: float
+    zscore: float
+    p_value: float
+    q_value: float
+    t_stat: float
+    lag: int | None
+    r_squared: float
+    correlation: float
+    half_life_hours: float
+    hold_hours: float
+    gross_bps: float
+    fee_bps: float
+    slippage_bps: float
+    slippage_source: Literal["book", "model"]
+    funding_bps: float
+    funding_bps_per_hour: float
+    funding_source: Literal["market", "panel", "assumed", "unknown"]
+    net_edge_bps: float
+    notional_y_usd: float
+    notional_x_usd: float
+    capacity_usd: float
+    qualifies: bool
+    misses: tuple[str, ...]
+    calibrated: bool
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
+        """Read one row of `ScreenResult.candidates` (a Series or a mapping); other columns are ignored."""
+        return cls(**{name: _plain(row[name]) for name in CANDIDATE_COLUMNS})
+
+    @property
+    def net_edge_usd(self) -> float:
+        """Expected net edge of the settings' notional (USD)."""
+        return self.net_edge_bps * (self.notional_y_usd + self.notional_x_usd) / 1e4
+
+
+CANDIDATE_COLUMNS = tuple(field.name for field in fields(Candidate))
+"""Columns of `ScreenResult.candidates`, in order."""
+
+
+def _plain(value: Any) -> Any:
+    if value is pd.NA:
+        return None
+    return value.item() if hasattr(value, "item") else value

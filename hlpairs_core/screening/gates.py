@@ -1,0 +1,177 @@
+"""What a pair must pass to qualify, and the sentence for each way to fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hlpairs_core._typing import BoolArray
+from hlpairs_core.costs import MINIMUM_ORDER_USD
+from hlpairs_core.screening.settings import ScreenSettings
+
+__all__ = ["Gate", "collect_misses", "screen_gates"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """One condition.
+
+    Attributes
+    ----------
+    name : str
+        ``cointegrated, entry, reversion, funding, slippage, edge, capacity, order`` or ``leverage``.
+    failed : ndarray of bool, shape (n_pairs,)
+        Which pairs fail it.
+    sentence : callable
+        From a pair's position to why it fails.
+    """
+
+    name: str
+    failed: BoolArray
+    sentence: Callable[[int], str]
+
+
+def screen_gates(table: pd.DataFrame, settings: ScreenSettings) -> list[Gate]:
+    """Judge all pairs by every gate, in the order in which a failure tells most.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The candidates' columns and, of each pair, ``reason`` (why it could not be tested), ``thin_coin,
+        thin_needs_usd, thin_depth_usd`` (the leg its visible book does not hold, or None), ``unfunded`` (the
+        coins whose rate is unknown) and ``max_leverage`` (the lower of its coins'; NaN where unknown).
+    settings : ScreenSettings
+        The thresholds.
+    """
+    column = {name: table[name].to_numpy() for name in table.columns if name != "lag"}
+    return [
+        _cointegrated(column, settings),
+        _entry(column, settings),
+        _reversion(column),
+        _funding(column),
+        _slippage(column),
+        _edge(column),
+        _capacity(column, settings),
+        _order(column),
+        _leverage(column, settings),
+    ]
+
+
+def collect_misses(gates: list[Gate], n_pairs: int) -> list[tuple[str, ...]]:
+    """Return each pair's sentences, in the order of the gates; empty where it passes all."""
+    said: list[list[str]] = [[] for _ in range(n_pairs)]
+    for gate in gates:
+        for i in np.flatnonzero(gate.failed).tolist():
+            said[i].append(gate.sentence(i))
+    return [tuple(sentences) for sentences in said]
+
+
+_Columns = dict[str, Any]
+
+
+def _cointegrated(column: _Columns, settings: ScreenSettings) -> Gate:
+    p, reason = column["p_value"].tolist(), column["reason"].tolist()
+
+    def sentence(i: int) -> str:
+        if reason[i]:
+            return f"cointegration cannot be judged: {reason[i]}"
+        return f"p is {p[i]:.3g}, cointegration needs less than {settings.p_max:g}"
+
+    failed = ~(column["p_value"] < settings.p_max) | (column["reason"] != "").astype(bool)
+    return Gate("cointegrated", failed, sentence)
+
+
+def _entry(column: _Columns, settings: ScreenSettings) -> Gate:
+    size = np.abs(column["zscore"])
+    known = size.tolist()
+
+    def sentence(i: int) -> str:
+        if np.isnan(known[i]):
+            return f"z is unknown, entry needs |z| of {settings.z_in:g}"
+        return f"|z| is {_below(known[i], settings.z_in)}, entry needs {settings.z_in:.1f}"
+
+    return Gate("entry", ~(size >= settings.z_in), sentence)
+
+
+def _reversion(column: _Columns) -> Gate:
+    return Gate(
+        "reversion",
+        np.isnan(column["hold_hours"]),
+        lambda _: "the spread has no half-life: no reversion to expect",
+    )
+
+
+def _funding(column: _Columns) -> Gate:
+    unfunded = column["unfunded"].tolist()
+    return Gate(
+        "funding",
+        np.isnan(column["funding_bps_per_hour"]),
+        lambda i: f"the funding rate of {unfunded[i] or 'a leg'} is unknown, so the net edge is too",
+    )
+
+
+def _slippage(column: _Columns) -> Gate:
+    coin, needs = column["thin_coin"].tolist(), column["thin_needs_usd"].tolist()
+    depth = column["thin_depth_usd"].tolist()
+
+    def sentence(i: int) -> str:
+        if coin[i] is None:
+            return "the slippage is unknown"
+        return f"the visible {coin[i]} book is too thin: at most {depth[i]:,.0f} USD, the leg is {needs[i]:,.0f}"
+
+    return Gate("slippage", np.isnan(column["slippage_bps"]), sentence)
+
+
+def _edge(column: _Columns) -> Gate:
+    fee, slippage = column["fee_bps"].tolist(), column["slippage_bps"].tolist()
+    funding, gross = column["funding_bps"].tolist(), column["gross_bps"].tolist()
+
+    def sentence(i: int) -> str:
+        costs = f"fees {fee[i]:.1f} + slippage {slippage[i]:.1f}"
+        if funding[i] < 0:
+            return f"{costs} + funding {-funding[i]:.1f} bps exceed the expected reversion {gross[i]:.1f} bps"
+        income = f" + funding {funding[i]:.1f}" if funding[i] > 0 else ""
+        return f"{costs} bps exceed the expected reversion {gross[i]:.1f}{income} bps"
+
+    return Gate("edge", np.asarray(column["net_edge_bps"] <= 0), sentence)
+
+
+def _capacity(column: _Columns, settings: ScreenSettings) -> Gate:
+    capacity = column["capacity_usd"].tolist()
+
+    def sentence(i: int) -> str:
+        if np.isnan(capacity[i]):
+            return "its capacity is unknown"
+        wanted = f"{settings.notional_usd:,.0f}"
+        return f"its volume and book take at most {capacity[i]:,.0f} USD gross, the trade is {wanted}"
+
+    return Gate("capacity", ~(column["capacity_usd"] >= settings.notional_usd), sentence)
+
+
+def _order(column: _Columns) -> Gate:
+    smaller = np.minimum(column["notional_y_usd"], column["notional_x_usd"])
+    size = smaller.tolist()
+    return Gate(
+        "order",
+        np.asarray(smaller < MINIMUM_ORDER_USD),
+        lambda i: f"one leg is {size[i]:.2f} USD, the exchange takes no order below {MINIMUM_ORDER_USD:g}",
+    )
+
+
+def _leverage(column: _Columns, settings: ScreenSettings) -> Gate:
+    allowed = column["max_leverage"].tolist()
+    return Gate(
+        "leverage",
+        np.asarray(column["max_leverage"] < settings.leverage),
+        lambda i: f"leverage is {settings.leverage:g}, one leg allows {allowed[i]:g}",
+    )
+
+
+def _below(value: float, bound: float) -> str:
+    """Write a value so that rounding does not lift it to the bound it missed."""
+    for digits in (1, 2, 3):
+        if float(text := f"{value:.{digits}f}") < bound:
+            return text
+    return f"just below {bound:g}"

@@ -1,0 +1,40 @@
+"""The order of candidates: the best, and the one that comes closest."""
+
+import numpy as np
+import pandas as pd
+
+from hlpairs_core._typing import BoolArray
+from hlpairs_core.screening.candidate import Candidate
+
+__all__ = ["nearest_miss", "rank", "top_candidate"]
+
+
+def rank(candidates: pd.DataFrame, cointegrated: BoolArray) -> pd.DataFrame:
+    """Sort pairs, best first: qualifying ones by net edge, then cointegrated ones by net edge, the rest by p.
+
+    Unknown numbers come last, ties go by name.
+    """
+    group = np.where(candidates["qualifies"], 0, np.where(cointegrated, 1, 2))
+    merit = np.where(group < 2, -candidates["net_edge_bps"], candidates["p_value"])
+    keys = pd.DataFrame({"group": group, "merit": merit, "y": candidates["y"], "x": candidates["x"]})
+    order = keys.sort_values(["group", "merit", "y", "x"]).index
+    return candidates.loc[order].reset_index(drop=True)
+
+
+def top_candidate(ranked: pd.DataFrame) -> Candidate | None:
+    """Return the best qualifying pair of ranked candidates."""
+    if ranked.empty or not ranked["qualifies"].iloc[0]:
+        return None
+    return Candidate.from_row(ranked.iloc[0])
+
+
+def nearest_miss(ranked: pd.DataFrame, n_cointegrated: int) -> Candidate | None:
+    """Return the pair that comes closest where none qualifies.
+
+    Of the cointegrated pairs, which the ranking puts first, the one that fails the fewest gates; of several
+    the first, with the largest net edge. Where none is cointegrated, the pair with the lowest p.
+    """
+    if ranked.empty or ranked["qualifies"].iloc[0]:
+        return None
+    failures = ranked["misses"].head(max(n_cointegrated, 1)).map(len).to_numpy()
+    return Candidate.from_row(ranked.iloc[int(np.argmin(failures))])

@@ -1,0 +1,146 @@
+import numpy as np
+import pandas as pd
+
+from hlpairs_core.costs import CostModel
+from hlpairs_core.exceptions import InputError
+from hlpairs_core.market.panel import Panel
+from hlpairs_core.market.state import MarketState
+from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS
+from hlpairs_core.screening.judge import CoinFacts, JudgedPairs, judge_pairs
+from hlpairs_core.screening.legs import CoinLiquidity
+from hlpairs_core.screening.liquidity import day_volatility_bps
+from hlpairs_core.screening.pairs import cointegration_tests
+from hlpairs_core.screening.ranking import nearest_miss, top_candidate
+from hlpairs_core.screening.rates import expected_rates
+from hlpairs_core.screening.result import Funnel, ScreenResult
+from hlpairs_core.screening.settings import ScreenSettings
+from hlpairs_core.screening.universe import Universe, coin_day_notional, select_universe
+from hlpairs_core.screening.verdict import write_verdict
+
+__all__ = ["DEFAULT_COSTS", "DEFAULT_SETTINGS", "screen"]
+
+DEFAULT_SETTINGS = ScreenSettings()
+DEFAULT_COSTS = CostModel()
+
+
+def screen(
+    panel: Panel,
+    *,
+    settings: ScreenSettings = DEFAULT_SETTINGS,
+    costs: CostModel = DEFAULT_COSTS,
+    market: MarketState | None = None,
+) -> ScreenResult:
+    """Find the pair with the largest expected net edge at the panel's last closed bar.
+
+    Parameters
+    ----------
+    panel : Panel
+        Closed bars; at least ``window + 1`` of them.
+    settings : ScreenSettings
+        What to look for.
+    costs : CostModel
+        Fees, and what to assume where no book or no funding rate is known.
+    market : MarketState, optional
+        What the exchange says now. It decides which coins are listed, their 24-hour notional, funding rates,
+        maximum leverage and books. Without it: every coin of the panel, its last 24 hours, no leverage limit,
+        the square-root law.
+
+    Returns
+    -------
+    ScreenResult
+        Also where no pair can be formed or none qualifies: its verdict says why.
+
+    Raises
+    ------
+    InputError
+        If the panel is shorter than the window needs, its interval is not the settings', or the market lists
+        a coin twice.
+
+    Notes
+    -----
+    Time convention. The panel's last row is bar t, closed. α, β, the mean, σ, the half-life, the correlation
+    and p come from the ``window`` bars before it (t - window to t - 1) and are frozen there. The signal is
+    the z-score of bar t's close under these frozen parameters, so bar t has no part in its own yardstick. A
+    trade is entered at the open of bar t + 1 (`ScreenResult.closed_at`) or later. Nothing later than bar t is read
+    but `market`.
+
+    5 % of unrelated pairs pass the p gate of 0.05: `Funnel.expected_by_luck` says how many that is. The
+    expected edge is a projection of the fit window, not calibrated on later data.
+    """
+    _check_panel(panel, settings)
+    universe = select_universe(panel, settings, market)
+    judged = _NO_PAIRS
+    if len(universe.coins) >= 2:
+        known = panel.select(universe.coins)
+        recent = known.tail(settings.window + 1)
+        tests = cointegration_tests(recent.rows(0, settings.window), settings)
+        facts = _coin_facts(known, recent, costs, market)
+        judged = judge_pairs(tests, facts, panel.closed_at, settings=settings, costs=costs)
+    return _result(panel, universe, judged, settings=settings, costs=costs, market=market)
+
+
+_NO_PAIRS = JudgedPairs(0, 0.0, pd.DataFrame(columns=list(CANDIDATE_COLUMNS)), 0, 0, 0)
+
+
+def _check_panel(panel: Panel, settings: ScreenSettings) -> None:
+    if panel.interval != settings.interval:
+        raise InputError(
+            f"the panel has {panel.interval} bars and the settings say {settings.interval}: make them agree"
+        )
+    if panel.n_bars < settings.window + 1:
+        raise InputError(
+            f"a window of {settings.window} bars needs {settings.window + 1} with the signal bar, "
+            f"the panel has {panel.n_bars}: shorten the window or load more history"
+        )
+
+
+def _coin_facts(known: Panel, recent: Panel, costs: CostModel, market: MarketState | None) -> CoinFacts:
+    leverage = np.full(known.n_coins, np.nan)
+    if market is not None:
+        said = market.contexts["max_leverage"].reindex(list(known.coins))
+        leverage = said.to_numpy(dtype=np.float64)
+    liquidity = CoinLiquidity.of(
+        known.coins,
+        coin_day_notional(known, market),
+        day_volatility_bps(recent.close[:-1], known.interval),
+        {} if market is None else market.books,
+    )
+    rates = expected_rates(known, costs, market)
+    return CoinFacts(known.coins, recent.close[-1], liquidity, rates, leverage)
+
+
+def _result(
+    panel: Panel,
+    universe: Universe,
+    judged: JudgedPairs,
+    *,
+    settings: ScreenSettings,
+    costs: CostModel,
+    market: MarketState | None,
+) -> ScreenResult:
+    funnel = Funnel(
+        coins_listed=universe.listed,
+        coins_eligible=len(universe.coins),
+        pairs=judged.n_pairs,
+        pairs_dependent=len(judged.candidates),
+        pairs_cointegrated=judged.cointegrated,
+        expected_by_luck=judged.expected_by_luck,
+        pairs_at_entry=judged.at_entry,
+        pairs_positive_edge=judged.positive_edge,
+        pairs_qualifying=int(judged.candidates["qualifies"].sum()),
+    )
+    top = top_candidate(judged.candidates)
+    closest = nearest_miss(judged.candidates, judged.cointegrated)
+    return ScreenResult(
+        candidates=judged.candidates,
+        top=top,
+        nearest_miss=closest,
+        verdict=write_verdict(top, closest, funnel, settings),
+        funnel=funnel,
+        universe=universe.table,
+        settings=settings,
+        costs=costs,
+        bar_time=panel.time[-1],
+        closed_at=panel.closed_at,
+        as_of=panel.closed_at if market is None else market.as_of,
+    )

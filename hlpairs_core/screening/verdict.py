@@ -1,0 +1,62 @@
+"""A screen's answer in words."""
+
+from hlpairs_core.screening.candidate import Candidate
+from hlpairs_core.screening.result import Funnel, Verdict
+from hlpairs_core.screening.settings import ScreenSettings
+
+__all__ = ["write_verdict"]
+
+
+def write_verdict(
+    top: Candidate | None, nearest_miss: Candidate | None, funnel: Funnel, settings: ScreenSettings
+) -> Verdict:
+    """Return the answer: the pair that qualifies, or why none does."""
+    if top is not None:
+        return Verdict(True, _qualifying(top))
+    if funnel.coins_eligible < 2:
+        few = "no coin is" if funnel.coins_eligible == 0 else "only one coin is"
+        return Verdict(False, f"No pair qualifies: of {funnel.coins_listed} listed coins {few} eligible.")
+    if not funnel.pairs_dependent:
+        return Verdict(False, f"No pair qualifies: none of {funnel.pairs:,} pairs {_filter_text(settings)}.")
+    text = f"No pair qualifies: {_funnel_text(funnel, settings)}."
+    return Verdict(False, text if nearest_miss is None else f"{text} {_nearest(nearest_miss)}")
+
+
+def _qualifying(top: Candidate) -> str:
+    if top.same_side:
+        legs = f"{top.side_y.capitalize()} both {top.y} and {top.x}"
+    elif top.side_y == "long":
+        legs = f"Long {top.y}, short {top.x}"
+    else:
+        legs = f"Long {top.x}, short {top.y}"
+    edge = f"expected net edge {top.net_edge_bps:.1f} bps of gross notional within {top.hold_hours:.0f} h"
+    return f"{legs}: {edge}, not calibrated on later data."
+
+
+def _funnel_text(funnel: Funnel, settings: ScreenSettings) -> str:
+    start = (
+        f"of {funnel.pairs_dependent:,} tested pairs {funnel.pairs_cointegrated:,} have "
+        f"p < {settings.p_max:g} ({funnel.expected_by_luck:,.0f} expected by luck)"
+    )
+    if not funnel.pairs_cointegrated:
+        return start
+    if not funnel.pairs_at_entry:
+        return f"{start}, and none of these is at |z| of {settings.z_in:g} or more"
+    entry = f"{start}, {funnel.pairs_at_entry:,} of these are at entry"
+    if not funnel.pairs_positive_edge:
+        return f"{entry}, and none has a known, positive net edge"
+    return f"{entry}, {funnel.pairs_positive_edge:,} with a positive net edge, and none is tradable in this size"
+
+
+def _filter_text(settings: ScreenSettings) -> str:
+    name = settings.dependence_method.capitalize()
+    bound = {
+        "any": f"has |{name} correlation| of {settings.rho_min:g} or more",
+        "inverse": f"has a {name} correlation of {-settings.rho_min:g} or less",
+        "positive": f"has a {name} correlation of {settings.rho_min:g} or more",
+    }
+    return bound[settings.dependence]
+
+
+def _nearest(miss: Candidate) -> str:
+    return f"Nearest: {miss.y}/{miss.x}, but {miss.misses[0]}."
