@@ -143,13 +143,15 @@ class WeightBudget:
     def _wait_for(self, weight: float) -> float:
         now = self._now()
         excess = self._spent(now) + weight - self.per_minute
+        if excess <= 0:
+            return 0.0
+        # One request never exceeds the limit, so something was spent; sums of fractions may not cancel exactly.
         for charge in self._charges:
+            excess -= charge.weight
+            last = charge
             if excess <= 0:
                 break
-            excess -= charge.weight
-            if excess <= 0:
-                return charge.time + _WINDOW_SECONDS - now
-        return 0.0
+        return last.time + _WINDOW_SECONDS - now
 
     def _spent(self, now: float) -> float:
         while self._charges and self._charges[0].time + _WINDOW_SECONDS <= now:
