@@ -43,7 +43,8 @@ class ScreenSettings:
     notional_usd : float
         Gross notional of the trade (USD), both legs together.
     min_day_notional_usd : float
-        Least that trades of a coin in 24 hours (USD).
+        Least that trades of a coin in 24 hours (USD): low, to leave out what hardly trades. How large a trade a coin
+        bears is for the caps below to say.
     min_traded_share : float
         Least share of bars with a trade, in [0, 1].
     max_day_volume_share : float
@@ -71,7 +72,7 @@ class ScreenSettings:
     lag_rule: LagRule = "aic"
     max_lag: int | None = None
     notional_usd: float = 10_000.0
-    min_day_notional_usd: float = 1_000_000.0
+    min_day_notional_usd: float = 10_000.0
     min_traded_share: float = 0.9
     max_day_volume_share: float = 0.01
     max_book_share: float = 0.5

@@ -24,7 +24,7 @@ def test_each_unfit_coin_is_out_with_its_reason(make_panel: PanelMaker, make_wal
     assert table.loc["C1", "reason"] == "1 of the last 41 bars are missing"
     assert table.loc["C2", "reason"] == "its price does not move in the fit window"
     assert table.loc["C3", "reason"] == "it traded in 51% of bars, needs 90%"
-    assert "USD traded in 24 hours, needs 1,000,000" in table.loc["C4", "reason"]
+    assert "USD traded in 24 hours, needs 10,000" in table.loc["C4", "reason"]
     assert table["eligible"].sum() == 2
 
 
@@ -45,13 +45,13 @@ def test_the_market_decides_listing_and_volume(
     market = make_market(
         ("C0", "C1", "C2", "NEW"),
         is_delisted=[False, True, False, False],
-        day_notional_usd=[2e6, 2e6, 5e5, 9e9],
+        day_notional_usd=[2e4, 2e6, 5e3, 9e9],
     )
     universe = select_universe(panel, SETTINGS, market)
     assert universe.coins == ("C0",)
     assert universe.listed == 3
     assert universe.table.loc["C1", "reason"] == "the exchange does not list it now"
-    assert universe.table.loc["C2", "reason"] == "500,000 USD traded in 24 hours, needs 1,000,000"
+    assert universe.table.loc["C2", "reason"] == "5,000 USD traded in 24 hours, needs 10,000"
     assert universe.table.loc["C3", "reason"] == "the exchange does not list it now"
     assert universe.table.loc["NEW", "reason"] == "it has no candles in the panel"
 
