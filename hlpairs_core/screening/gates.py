@@ -10,6 +10,7 @@ import pandas as pd
 from hlpairs_core._typing import BoolArray
 from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.screening.settings import ScreenSettings
+from hlpairs_core.screening.wording import stated, told_apart
 
 __all__ = ["Gate", "collect_misses", "screen_gates"]
 
@@ -77,7 +78,8 @@ def _cointegrated(column: _Columns, settings: ScreenSettings) -> Gate:
     def sentence(i: int) -> str:
         if reason[i]:
             return f"cointegration cannot be judged: {reason[i]}"
-        return f"p is {p[i]:.3g}, cointegration needs less than {settings.p_max:g}"
+        bound = settings.p_max
+        return f"p is {told_apart(p[i], bound, 3)}, cointegration needs less than {stated(bound, 2)}"
 
     failed = ~(column["p_value"] < settings.p_max) | (column["reason"] != "").astype(bool)
     return Gate("cointegrated", failed, sentence)
@@ -85,12 +87,12 @@ def _cointegrated(column: _Columns, settings: ScreenSettings) -> Gate:
 
 def _entry(column: _Columns, settings: ScreenSettings) -> Gate:
     size = np.abs(column["zscore"])
-    known = size.tolist()
+    known, needed = size.tolist(), stated(settings.z_in, 1)
 
     def sentence(i: int) -> str:
         if np.isnan(known[i]):
-            return f"z is unknown, entry needs |z| of {settings.z_in:g}"
-        return f"|z| is {_below(known[i], settings.z_in)}, entry needs {settings.z_in:.1f}"
+            return f"z is unknown, entry needs |z| of {needed}"
+        return f"|z| is {told_apart(known[i], settings.z_in, 1)}, entry needs {needed}"
 
     return Gate("entry", ~(size >= settings.z_in), sentence)
 
@@ -119,7 +121,8 @@ def _slippage(column: _Columns) -> Gate:
     def sentence(i: int) -> str:
         if coin[i] is None:
             return "the slippage is unknown"
-        return f"the visible {coin[i]} book is too thin: at most {depth[i]:,.0f} USD, the leg is {needs[i]:,.0f}"
+        needed = f"{needs[i]:,.2f}"
+        return f"the visible {coin[i]} book is too thin: at most {told_apart(depth[i], needs[i], 0)} USD, the leg is {needed}"
 
     return Gate("slippage", np.isnan(column["slippage_bps"]), sentence)
 
@@ -144,8 +147,8 @@ def _capacity(column: _Columns, settings: ScreenSettings) -> Gate:
     def sentence(i: int) -> str:
         if np.isnan(capacity[i]):
             return "its capacity is unknown"
-        wanted = f"{settings.notional_usd:,.0f}"
-        return f"its volume and book take at most {capacity[i]:,.0f} USD gross, the trade is {wanted}"
+        most = told_apart(capacity[i], settings.notional_usd, 0)
+        return f"its volume and book take at most {most} USD gross, the trade is {stated(settings.notional_usd, 0)}"
 
     return Gate("capacity", ~(column["capacity_usd"] >= settings.notional_usd), sentence)
 
@@ -167,11 +170,3 @@ def _leverage(column: _Columns, settings: ScreenSettings) -> Gate:
         np.asarray(column["max_leverage"] < settings.leverage),
         lambda i: f"leverage is {settings.leverage:g}, one leg allows {allowed[i]:g}",
     )
-
-
-def _below(value: float, bound: float) -> str:
-    """Write a value so that rounding does not lift it to the bound it missed."""
-    for digits in (1, 2, 3):
-        if float(text := f"{value:.{digits}f}") < bound:
-            return text
-    return f"just below {bound:g}"

@@ -1,0 +1,224 @@
+"""The command line: ``hlpairs dashboard | engine | simulate | backfill | screen | doctor``.
+
+Each command imports what it needs when it runs, so that ``--help`` answers at once.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hlpairs_core.exceptions import HlpairsError
+from hlpairs_core.parent import while_parent_lives
+
+__all__ = ["main"]
+
+MARKET_HELP = "auto, mainnet, testnet, demo, or the URL of an exchange [default: HLPAIRS_MARKET]"
+
+
+class _Group(click.Group):
+    """Shows our own errors as one sentence, without a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except HlpairsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _market(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--market", metavar="MARKET", help=MARKET_HELP)(command)
+
+
+def _data(command: Callable[..., Any]) -> Callable[..., Any]:
+    option = click.option(
+        "--data", "data_dir", type=click.Path(path_type=Path), help="data folder [default: HLPAIRS_DATA_DIR]"
+    )
+    return option(command)
+
+
+def _with_parent(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--with-parent", is_flag=True, hidden=True, help="end when standard input closes")(command)
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _announce(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
+
+
+def _run(work: Coroutine[Any, Any, None], *, with_parent: bool = False) -> None:
+    """Run until done; Ctrl-C ends it without a traceback."""
+    try:
+        asyncio.run(while_parent_lives(work) if with_parent else work)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hlpairs")
+def main() -> None:
+    """Which long/short pair of Hyperliquid perpetuals is best right now, and whether to believe it.
+
+    Example: hlpairs dashboard
+    """
+
+
+@main.command()
+@_market
+@_data
+@click.option("--port", type=click.IntRange(0, 65535), help="port of the page, 0 for any free one [default: 8866]")
+@click.option("--no-browser", is_flag=True, help="do not open a browser")
+def dashboard(market: str | None, data_dir: Path | None, port: int | None, no_browser: bool) -> None:
+    """Start the engine and the page; print the page's address once it answers.
+
+    Example: hlpairs dashboard --market demo --port 0 --no-browser
+    """
+    from hlpairs_core.dashboard.launch import launch
+    from hlpairs_core.settings import load_settings
+
+    settings = load_settings(market=market, data_dir=data_dir, port=port)
+    _log_to_stderr("WARNING")
+    launch(
+        settings,
+        market=market,
+        announce=_announce,
+        note=lambda line: click.echo(line, err=True),
+        browser=not no_browser,
+    )
+
+
+@main.command()
+@_market
+@_data
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="port of the API, 0 for any free one")
+@click.option("--idle-minutes", type=click.FloatRange(min=0, min_open=True), help="stop when nobody read for so long")
+@_with_parent
+def engine(market: str | None, data_dir: Path | None, port: int, idle_minutes: float | None, with_parent: bool) -> None:
+    """Run the live engine in the foreground; its first line is its URL.
+
+    Example: hlpairs engine --market demo --port 0 --data ./data
+    """
+    from hlpairs_core.engine.run import run_engine
+    from hlpairs_core.settings import load_settings
+
+    settings = load_settings(market=market, data_dir=data_dir)
+    _log_to_stderr(settings.log_level)
+    work = run_engine(settings, port=port, announce=_announce, idle_minutes=idle_minutes)
+    _run(work, with_parent=with_parent)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="port, 0 for any free one")
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="seed of the synthetic market")
+@click.option(
+    "--coins",
+    type=click.IntRange(2, 250),
+    default=60,
+    show_default=True,
+    help="coins of the synthetic market",
+)
+@click.option("--replay", type=click.Path(path_type=Path), help="folder of recordings to replay instead")
+@click.option("--interval", default="1h", show_default=True, help="which recorded candles to replay")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="market seconds per second",
+)
+@click.option("--start", help="market time to start at, UTC [default: replay: 14 days before its end; synthetic: now]")
+@_with_parent
+def simulate(
+    port: int,
+    seed: int,
+    coins: int,
+    replay: Path | None,
+    interval: str,
+    speed: float,
+    start: str | None,
+    with_parent: bool,
+) -> None:
+    """Run the simulated exchange on loopback; its first line is its URL, once it answers.
+
+    Example: hlpairs simulate --port 0 --seed 7
+
+    Example: hlpairs simulate --replay recordings --speed 60 --start 2025-05-01
+    """
+    from hlpairs_core.simulation import replay_market, run, synthetic_market
+
+    _log_to_stderr("WARNING")
+    if replay is not None:
+        market = replay_market(replay, interval=interval, speed=speed, start=start)
+    else:
+        market = synthetic_market(seed=seed, n_coins=coins, speed=speed, start=start)
+    _run(run(market, port=port, announce=_announce), with_parent=with_parent)
+
+
+@main.command()
+@_market
+@_data
+@click.option("--coins", help="comma-separated; default: every listed coin, most liquid first")
+@click.option("--bars", type=click.IntRange(1, 5000), default=5000, show_default=True, help="newest closed bars")
+def backfill(market: str | None, data_dir: Path | None, coins: str | None, bars: int) -> None:
+    """Fetch the history that is missing from the store: candles and funding, most liquid coins first.
+
+    Example: hlpairs backfill --market mainnet --coins BTC,ETH --bars 1000
+    """
+    from hlpairs_core.engine.backfill import run_backfill
+    from hlpairs_core.settings import load_settings
+
+    settings = load_settings(market=market, data_dir=data_dir)
+    _log_to_stderr("WARNING")
+    wanted = [coin.strip() for coin in coins.split(",") if coin.strip()] if coins else None
+    _run(run_backfill(settings, coins=wanted, bars=bars, announce=_announce))
+
+
+@main.command()
+@_market
+@_data
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+@click.option("--rows", type=click.IntRange(1, 1000), default=11, show_default=True, help="candidates to print")
+def screen(market: str | None, data_dir: Path | None, as_json: bool, rows: int) -> None:
+    """Screen every pair at the last closed bar, on the running engine's data (one is started if there is none).
+
+    Example: hlpairs screen --market demo --json
+    """
+    from hlpairs_core.engine.report import screen_once, to_json, to_text
+    from hlpairs_core.settings import load_settings
+
+    settings = load_settings(market=market, data_dir=data_dir)
+    result = screen_once(settings, market=market, note=lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(to_json(result, rows), allow_nan=False) if as_json else to_text(result, rows))
+
+
+@main.command()
+@_data
+def doctor(data_dir: Path | None) -> None:
+    """Check this machine: Python, packages, data folder, engine, exchange.
+
+    Example: hlpairs doctor
+    """
+    from hlpairs_core.doctor import examine
+    from hlpairs_core.settings import load_settings
+
+    findings = examine(load_settings(data_dir=data_dir))
+    for finding in findings:
+        click.echo(f"{finding.mark}  {finding.what}: {finding.text}")
+    if any(finding.mark == "FAIL" for finding in findings):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The reading side of the engine; light enough for a visitor's kernel (no scipy, statsmodels or arch)."""
+
+import io
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import httpx
+
+from hlpairs_core.engine.payload import TopPayload
+from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EngineClient"]
+
+
+class EngineClient:
+    """Reads a running engine.
+
+    Parameters
+    ----------
+    url : str
+        Address of the engine, for example ``http://127.0.0.1:40123``.
+    token : str, optional
+        Read token; needed only where the engine listens beyond loopback.
+    timeout_seconds : float
+        Limit of one request.
+    transport : httpx.BaseTransport, optional
+        Where requests go; tests hand in a mock.
+
+    Raises
+    ------
+    EngineUnreachable
+        By every method, when no engine answers.
+    EngineError
+        When it answers, but refuses.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # The engine is on this machine: a proxy from the environment has no part in it.
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers=self._headers,
+            timeout=timeout_seconds,
+            transport=transport,
+            trust_env=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"EngineClient({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the engine goes on. Idempotent."""
+        self._http.close()
+
+    def top(self) -> TopPayload:
+        """Return the newest answer: verdict, selected pair, runners-up (see `hlpairs_core.engine.payload`)."""
+        return cast("TopPayload", self._json("/pairs/top"))
+
+    def history(self, window: str = "15m") -> list[dict[str, Any]]:
+        """Return the snapshots of the last `window` (such as ``"15m"`` or ``"2h"``) of wall time, oldest first."""
+        return cast("list[dict[str, Any]]", self._json("/pairs/top/history", window=window)["snapshots"])
+
+    def health(self) -> dict[str, Any]:
+        """Return whether the engine works, and what is wrong if it does not."""
+        return cast("dict[str, Any]", self._json("/health", ok=(200, 503)))
+
+    def status(self) -> dict[str, Any]:
+        """Return what the engine holds and does."""
+        return cast("dict[str, Any]", self._json("/status"))
+
+    def candles(self, coins: Iterable[str] | None = None, *, bars: int = 337) -> "pd.DataFrame":
+        """Return closed candles from the store: ``coin, time, open, high, low, close, volume``.
+
+        Parameters
+        ----------
+        coins : iterable of str, optional
+            Default: all that the store holds.
+        bars : int
+            How many of the newest closed bars.
+        """
+        return self._frame("/candles", coins, bars=bars)
+
+    def funding(self, coins: Iterable[str] | None = None, *, bars: int = 337) -> "pd.DataFrame":
+        """Return settled funding from the store: ``coin, time, funding_rate, premium``."""
+        return self._frame("/funding", coins, bars=bars)
+
+    def universe(self) -> "pd.DataFrame":
+        """Return the exchange's contexts by coin, as the engine last saw them."""
+        return self._frame("/universe", None).set_index("coin")
+
+    def books(self) -> dict[str, dict[str, Any]]:
+        """Return the order books that the last selection was priced with, by coin."""
+        return cast("dict[str, dict[str, Any]]", self._json("/books"))
+
+    async def subscribe(self) -> AsyncIterator[TopPayload]:
+        """Yield every answer as the engine sends it, the present one first.
+
+        Raises
+        ------
+        EngineUnreachable
+            When the engine cannot be reached or goes away; call again to reconnect.
+        """
+        import websockets
+
+        address = "ws" + self.url.removeprefix("http") + "/ws/top"
+        try:
+            async with websockets.connect(
+                address, additional_headers=self._headers, max_size=2**24, proxy=None, ping_interval=20
+            ) as socket:
+                async for message in socket:
+                    yield json.loads(message)
+        except (OSError, TimeoutError, websockets.WebSocketException) as error:
+            raise EngineUnreachable(self._unreachable(error)) from error
+        raise EngineUnreachable(self._unreachable("it closed the connection"))
+
+    def _unreachable(self, cause: object) -> str:
+        return f"the engine at {self.url} does not answer ({cause}): start it with `hlpairs engine`"
+
+    def _get(self, path: str, ok: tuple[int, ...] = (200,), **params: Any) -> httpx.Response:
+        try:
+            response = self._http.get(path, params=params)
+        except httpx.HTTPError as error:
+            raise EngineUnreachable(self._unreachable(error)) from error
+        if response.status_code == 400:
+            raise InputError(response.text.strip())
+        if response.status_code not in ok:
+            raise EngineError(f"the engine refused {path}: {response.status_code} {response.text.strip()[:200]}")
+        return response
+
+    def _json(self, path: str, ok: tuple[int, ...] = (200,), **params: Any) -> Any:
+        return self._get(path, ok, **params).json()
+
+    def _frame(self, path: str, coins: Iterable[str] | None, **params: Any) -> "pd.DataFrame":
+        import pandas as pd
+
+        if coins is not None:
+            params["coins"] = json.dumps(list(coins))
+        return pd.read_parquet(io.BytesIO(self._get(path, **params).content))

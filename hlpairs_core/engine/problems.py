@@ -1,0 +1,66 @@
+import logging
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from hlpairs_core.engine.marks import iso
+from hlpairs_core.engine.payload import Problem
+from hlpairs_core.exceptions import HlpairsError
+
+__all__ = ["Problems", "forever"]
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5.0
+
+
+class Problems:
+    """What is wrong now, by source; each is logged when it comes, changes and goes.
+
+    Parameters
+    ----------
+    clock : callable
+        Wall time, seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._known: dict[str, Problem] = {}
+
+    def report(self, source: str, text: str | None, *, retry_in_seconds: float | None = None) -> None:
+        """Say what is wrong with `source`, or with None that nothing is."""
+        known = self._known.get(source)
+        if text is None:
+            if known is not None:
+                log.info("%s: solved", source)
+                del self._known[source]
+            return
+        if known is None or known["text"] != text:
+            log.warning("%s: %s", source, text)
+        since = known["since"] if known is not None else iso(self._clock())
+        self._known[source] = Problem(source=source, since=since, text=text, retry_in_seconds=retry_in_seconds)
+
+    def __contains__(self, source: str) -> bool:
+        return source in self._known
+
+    def all(self) -> list[Problem]:
+        """Return them, oldest source first."""
+        return list(self._known.values())
+
+
+async def forever(
+    source: str, step: Callable[[], Awaitable[None]], problems: Problems, sleep: Callable[[float], Awaitable[object]]
+) -> NoReturn:
+    """Repeat `step`; what it raises is shown, logged and tried again, never the end of the engine."""
+    while True:
+        try:
+            await step()
+        except HlpairsError as error:
+            problems.report(source, str(error), retry_in_seconds=RETRY_SECONDS)
+        except Exception as error:
+            log.exception("%s failed", source)
+            text = f"internal error ({type(error).__name__}), see the engine's log"
+            problems.report(source, text, retry_in_seconds=RETRY_SECONDS)
+        else:
+            problems.report(source, None)
+            continue
+        await sleep(RETRY_SECONDS)

@@ -1,0 +1,91 @@
+import errno
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from hlpairs_core.engine.history import Buffered, History
+from hlpairs_core.exceptions import StoreNotWritable
+from hlpairs_core.store import CandleStore
+from hlpairs_core.store.files import DiskFiles
+
+HOUR = pd.Timedelta(hours=1)
+START = pd.Timestamp("2026-01-01", tz="UTC")
+
+
+class FullDisk(DiskFiles):
+    """A disk that has no room while `full` is True."""
+
+    full = False
+
+    def write(self, path: Path, data: bytes, mode: int) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(path, data, mode)
+
+
+def candles(coin: str, first: int, last: int, price: float = 1.0) -> pd.DataFrame:
+    time = pd.DatetimeIndex([START + hour * HOUR for hour in range(first, last + 1)]).as_unit("ms")
+    prices = dict.fromkeys(("open", "high", "low", "close"), price)
+    return pd.DataFrame({"coin": coin, "time": time, **prices, "volume": 1.0})
+
+
+@pytest.fixture
+def disk() -> FullDisk:
+    return FullDisk()
+
+
+@pytest.fixture
+def buffered(tmp_path, disk) -> Buffered:
+    return Buffered(CandleStore(tmp_path, "1h", files=disk), HOUR)
+
+
+def test_rows_are_readable_and_known_as_fetched_before_they_are_stored(buffered):
+    buffered.add(candles("BTC", 0, 9), [("BTC", START, START + 9 * HOUR)])
+    assert len(buffered.read(["BTC"])) == 10
+    assert buffered.missing("BTC", START, START + 12 * HOUR) == [(START + 10 * HOUR, START + 12 * HOUR)]
+    assert buffered.missing("ETH", START, START + HOUR) == [(START, START + HOUR)]
+    assert buffered.store.segments == 0
+
+
+def test_a_full_disk_loses_nothing_and_the_rows_are_stored_once_there_is_room(buffered, disk, tmp_path):
+    buffered.add(candles("BTC", 0, 4), [("BTC", START, START + 4 * HOUR)])
+    buffered.flush()
+    disk.full = True
+    buffered.add(candles("BTC", 5, 9), [("BTC", START + 5 * HOUR, START + 9 * HOUR)])
+    with pytest.raises(StoreNotWritable, match="no space left"):
+        buffered.flush()
+    assert buffered.waiting == 5
+    assert len(buffered.read(["BTC"])) == 10
+    assert buffered.missing("BTC", START, START + 9 * HOUR) == []
+    disk.full = False
+    buffered.flush()
+    assert buffered.waiting == 0
+    assert len(CandleStore(tmp_path, "1h").read(["BTC"])) == 10
+
+
+def test_waiting_rows_replace_stored_ones_and_respect_the_asked_range(buffered):
+    buffered.add(candles("BTC", 0, 4, price=1.0), [("BTC", START, START + 4 * HOUR)])
+    buffered.flush()
+    buffered.add(candles("BTC", 3, 6, price=2.0), [("BTC", START + 3 * HOUR, START + 6 * HOUR)])
+    read = buffered.read(["BTC"], START + 2 * HOUR, START + 5 * HOUR)
+    assert read["close"].tolist() == [1.0, 2.0, 2.0, 2.0]
+    assert buffered.read(["ETH"]).empty
+
+
+def test_many_segments_are_merged_into_one(buffered):
+    for hour in range(70):
+        buffered.add(candles("BTC", hour, hour), [("BTC", START + hour * HOUR, START + hour * HOUR)])
+        buffered.flush()
+    assert buffered.store.segments < 61
+    assert len(buffered.read(["BTC"])) == 70
+
+
+def test_a_history_says_why_it_could_not_store_and_that_nothing_is_lost(tmp_path):
+    history = History(tmp_path, "1h")
+    disk = FullDisk()
+    history.candles = Buffered(CandleStore(tmp_path, "1h", files=disk), HOUR)
+    assert history.flush() is None
+    disk.full = True
+    history.candles.add(candles("BTC", 0, 4), [("BTC", START, START + 4 * HOUR)])
+    assert "5 rows wait in memory" in (history.flush() or "")

@@ -1,0 +1,137 @@
+"""Answers of the engine, made up for tests; the shape is that of `hlpairs_core.engine.payload`."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+NOW = datetime(2026, 11, 20, 13, 45, 2, 250_000, tzinfo=UTC)
+
+
+def iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def sparkline(last: float, *, points: int = 180, now: datetime = NOW) -> dict[str, Any]:
+    """z that wanders to `last` over 15 minutes."""
+    times = [now - timedelta(seconds=5 * (points - 1 - i)) for i in range(points)]
+    wave = [0.22 * math.sin(i / 17) + 0.09 * math.sin(i / 4.1) + 0.0022 * i for i in range(points)]
+    return {"t": [iso(t) for t in times], "z": [round(last - wave[-1] + w, 4) for w in wave]}
+
+
+def row(y: str = "AAVE", x: str = "LINK", *, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "y": y, "x": x, "side_y": "short", "side_x": "long", "same_side": False, "beta": 0.9374,
+        "zscore": 2.4137, "signal_zscore": 2.6121, "mark_state": "entry", "p_value": 0.00312, "q_value": 0.1874,
+        "correlation": 0.8142, "half_life_hours": 6.42, "hold_hours": 9.4, "gross_bps": 51.3, "fee_bps": 9.0,
+        "slippage_bps": 6.14, "slippage_source": "book", "funding_bps": 0.86, "funding_bps_per_hour": 0.0915,
+        "net_edge_bps": 37.02, "net_edge_usd": 37.02, "signal_net_edge_bps": 41.2, "notional_usd": 10_000.0,
+        "notional_y_usd": 5_161.6, "notional_x_usd": 4_838.4, "capacity_usd": 182_400.0, "qualifies": True,
+        "misses": [],
+    }  # fmt: skip
+    made.update(changes)
+    made.setdefault("sparkline", sparkline(made["zscore"] or 0.0, now=now))
+    return made
+
+
+_OTHERS = (
+    ("UNI", "COMP", 2.31, 18.4, 0.0121, 8.1, "p = 0.012 does not survive the correction for 13,203 tests"),
+    ("SOL", "AVAX", -2.08, 11.9, 0.0187, 12.6, "net edge below the 15 bps floor"),
+    ("kPEPE", "WIF", 2.92, 9.7, 0.0093, 4.4, "capacity $2,100 is below the $10,000 asked for"),
+    ("ARB", "OP", -1.74, 6.2, 0.0034, 10.2, "|z| = 1.74 is inside the entry of 2.0"),
+    ("LDO", "RPL", 2.11, 3.4, 0.0271, 21.7, "half-life leaves too little of the 24 h horizon"),
+    ("DOGE", "SHIB", -2.44, 1.2, 0.0415, 17.0, "funding eats 14 bps over the hold"),
+    ("NEAR", "APT", 2.03, -2.9, 0.0332, 15.3, "net edge is negative after costs"),
+    ("TIA", "SEI", -2.27, -4.4, 0.0288, 19.9, "net edge is negative after costs"),
+    ("INJ", "ATOM", 2.19, -7.1, 0.0466, 26.8, "net edge is negative after costs"),
+    ("MKR", "SNX", -2.01, -9.8, 0.0489, 31.5, "net edge is negative after costs"),
+)
+
+
+def runners_up(now: datetime = NOW) -> list[dict[str, Any]]:
+    made = []
+    for y, x, z, net, p, half_life, why in _OTHERS:
+        sides = {"side_y": "short", "side_x": "long"} if z > 0 else {"side_y": "long", "side_x": "short"}
+        made.append(
+            row(
+                y,
+                x,
+                now=now,
+                **sides,
+                zscore=z,
+                signal_zscore=z * 1.04,
+                p_value=p,
+                q_value=min(1.0, p * 60),
+                half_life_hours=half_life,
+                hold_hours=half_life * 1.4,
+                net_edge_bps=net,
+                net_edge_usd=net,
+                gross_bps=net + 15.2,
+                signal_net_edge_bps=net + 1.1,
+                qualifies=False,
+                misses=[why],
+                slippage_source="model",
+                mark_state="entry" if abs(z) >= 2 else "faded",
+            )
+        )
+    return made
+
+
+def payload(*, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
+    """A payload in which AAVE / LINK qualifies."""
+    top = changes.pop("top", row(now=now))
+    made: dict[str, Any] = {
+        "baseA": None, "baseB": None, "sideA": None, "sideB": None, "beta": None, "zscore": None,
+        "expected_edge_bps": None, "funding_bps_h": None, "fee_bps": None, "slippage_bps": None,
+        "spreadSparkline": [], "updated_at": iso(now), "phase": "ready", "message_age_seconds": 0.21,
+        "market": {
+            "kind": "live", "label": "LIVE", "name": "mainnet", "address": "https://api.hyperliquid.xyz",
+            "speed": 1.0, "time": iso(now), "fallback": None,
+        },
+        "bar": {
+            "interval": "1h", "time": iso(now.replace(hour=12, minute=0, second=0, microsecond=0)),
+            "closed_at": iso(now.replace(hour=13, minute=0, second=0, microsecond=0)), "age_seconds": 2702.0,
+            "refit_seconds": 3.2, "coins": 163, "pairs": 13_203,
+        },
+        "verdict": {
+            "qualifies": True, "calibrated": False,
+            "text": "AAVE / LINK qualifies: its spread is 2.6 standard deviations out and the expected reversion "
+            "pays for fees, slippage and funding.",
+        },
+        "top": top, "nearest_miss": None, "runners_up": runners_up(now),
+        "funnel": {
+            "coins_listed": 187, "coins_eligible": 163, "pairs": 13_203, "pairs_dependent": 4_118,
+            "pairs_cointegrated": 640, "expected_by_luck": 660.15, "pairs_at_entry": 41,
+            "pairs_positive_edge": 9, "pairs_qualifying": 1,
+        },
+        "loading": None, "problems": [],
+        "settings": {
+            "window": 336, "horizon_hours": 24.0, "z_in": 2.0, "z_out": 0.5, "p_max": 0.05,
+            "notional_usd": 10_000.0, "taker_fee_bps": 4.5,
+        },
+    }  # fmt: skip
+    made.update(changes)
+    return made
+
+
+def none_qualifies(now: datetime = NOW) -> dict[str, Any]:
+    miss = row(
+        now=now, qualifies=False, net_edge_bps=8.31, net_edge_usd=8.31, gross_bps=22.6, zscore=1.6231,
+        mark_state="faded",
+        misses=["q = 0.187 is above 0.05: among 13,203 pairs, 660 look this good by luck alone",
+                "net edge +8.3 bps is below the floor of 15 bps"],
+    )  # fmt: skip
+    made = payload(now=now, top=None, nearest_miss=miss)
+    made["verdict"] = {
+        "qualifies": False, "calibrated": False,
+        "text": "Of 13,203 pairs tested, 640 pass the cointegration test; 660 would by luck alone.",
+    }  # fmt: skip
+    made["funnel"]["pairs_qualifying"] = 0
+    return made
+
+
+def loading(now: datetime = NOW) -> dict[str, Any]:
+    made = payload(now=now, top=None, phase="loading", bar=None, funnel=None, runners_up=[], updated_at=None)
+    made["message_age_seconds"] = None
+    made["loading"] = {"stage": "candles", "done": 142, "total": 187, "text": "142 of 187 coins"}
+    made["verdict"] = {"qualifies": False, "text": "Fetching two weeks of hourly candles.", "calibrated": False}
+    return made

@@ -1,0 +1,179 @@
+import copy
+
+import payloads
+import pytest
+
+from widgets.card_view import pair_key
+from widgets.view_model import connecting_view, held_view, page_view, wrong_view
+
+ARB = pair_key({"y": "ARB", "x": "OP"})
+
+
+def test_a_qualifying_pair_is_the_answer():
+    view = page_view(payloads.payload())
+    assert (view.face, view.card.role, view.headline) == ("qualifies", "answer", "")
+    assert view.context == "Selected at the 13:00 UTC close of the 1h bar, 45 min ago. Last quote 13:45:02 UTC."
+
+
+def test_without_one_the_page_says_so_and_shows_what_sinks_the_nearest_miss():
+    view = page_view(payloads.none_qualifies())
+    assert (view.face, view.headline, view.card.role) == ("none", "No pair qualifies now", "nearest")
+    assert view.card.misses[0].startswith("q = 0.187 is above 0.05")
+
+
+def test_with_nothing_near_there_is_only_the_verdict():
+    view = page_view(payloads.payload(top=None, runners_up=[]))
+    assert (view.face, view.card, view.headline) == ("none", None, "No pair qualifies now")
+
+
+def test_loading_shows_how_far_it_has_come():
+    view = page_view(payloads.loading())
+    assert (view.face, view.progress.done, view.progress.total) == ("loading", 142, 187)
+    assert view.progress.text == "142 of 187 coins"
+
+
+@pytest.mark.parametrize(("phase", "face"), [("empty", "empty"), ("error", "error")])
+def test_other_phases_have_a_face_and_no_card(phase, face):
+    view = page_view(payloads.payload(phase=phase))
+    assert (view.face, view.card) == (face, None)
+    assert view.headline
+
+
+@pytest.mark.parametrize(("age", "face"), [(9.9, "qualifies"), (10.0, "stale"), (34.0, "stale")])
+def test_ten_seconds_of_silence_are_stale(age, face):
+    view = page_view(payloads.payload(message_age_seconds=age))
+    assert view.face == face
+    assert any(notice.title == "Stale" for notice in view.notices) == (face == "stale")
+
+
+@pytest.mark.parametrize(
+    ("market", "label", "shape"),
+    [
+        ({"kind": "live", "label": "LIVE"}, "LIVE", "●"),
+        ({"kind": "replay", "label": "REPLAY", "speed": 60.0}, "REPLAY 60×", "▶"),
+        ({"kind": "demo", "label": "DEMO"}, "DEMO", "◆"),
+        ({"kind": "unverified", "label": "UNVERIFIED"}, "UNVERIFIED", "▲"),
+    ],
+)
+def test_the_market_is_named_in_word_and_shape(market, label, shape):
+    said = payloads.payload()
+    said["market"].update(market)
+    view = page_view(said)
+    assert (view.market.label, view.market.shape) == (label, shape)
+    assert bool(view.market.clock) == (market["kind"] != "live")
+
+
+def test_a_problem_says_since_when_and_when_it_is_tried_again():
+    problem = {"source": "exchange", "since": payloads.iso(payloads.NOW), "text": "429.", "retry_in_seconds": 8.0}
+    (notice,) = page_view(payloads.payload(problems=[problem])).notices
+    assert notice.title == "Problem with the exchange since 13:45:02 UTC"
+    assert notice.text == "429. Trying again in 8 s."
+
+
+def test_the_funnel_names_what_luck_alone_would_pass():
+    funnel = page_view(payloads.none_qualifies()).funnel
+    assert funnel.steps == (
+        ("163", "coins"), ("13,203", "pairs"), ("640", "cointegrated"), ("41", "at entry"), ("0", "qualify"),
+    )  # fmt: skip
+    assert funnel.luck == "luck alone: 660"
+
+
+def test_the_ten_runners_up_have_sides_numbers_and_a_reason():
+    view = page_view(payloads.payload())
+    assert len(view.runners) == 10
+    arb = next(row for row in view.runners if row.key == ARB)
+    assert (arb.pair, arb.sides, arb.z, arb.edge) == ("ARB / OP", "▲ LONG / ▼ SHORT", "−1.74", "+6.2")
+    assert (arb.p_value, arb.half_life) == ("0.0034", "10.2 h")
+    assert arb.why == "|z| = 1.74 is inside the entry of 2.0"
+
+
+def test_the_nearest_miss_is_not_listed_twice():
+    said = payloads.none_qualifies()
+    said["runners_up"].insert(0, said["nearest_miss"])
+    keys = [row.key for row in page_view(said).runners]
+    assert pair_key(said["nearest_miss"]) not in keys
+
+
+def test_a_chosen_runner_up_is_shown_and_called_one():
+    view = page_view(payloads.payload(), selected=ARB)
+    assert (view.card.role, view.card.key) == ("runner", ARB)
+    assert [row.key for row in view.runners if row.shown] == [ARB]
+
+
+def test_the_choice_follows_the_pair_when_the_order_and_the_direction_change():
+    said = payloads.payload()
+    said["runners_up"].reverse()
+    row = next(row for row in said["runners_up"] if row["y"] == "ARB")
+    row["y"], row["x"] = "OP", "ARB"
+    assert page_view(said, selected=ARB).card.legs[0].coin == "OP"
+
+
+def test_a_chosen_pair_that_disappears_gives_way_to_the_answer_with_a_notice():
+    said = payloads.payload()
+    said["runners_up"] = [row for row in said["runners_up"] if row["y"] != "ARB"]
+    view = page_view(said, selected=ARB)
+    assert (view.card.role, view.selection_lost) == ("answer", True)
+    assert any(notice.title == "Back to the answer" for notice in view.notices)
+
+
+def test_a_chosen_pair_that_becomes_the_answer_is_simply_the_answer():
+    said = payloads.payload(top=payloads.row("ARB", "OP"))
+    view = page_view(said, selected=ARB)
+    assert (view.card.role, view.selection_lost) == ("answer", False)
+
+
+def leaves(node, path=()):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, (*path, key))
+    elif isinstance(node, list) and node and not isinstance(node[0], float | str):
+        yield from leaves(node[0], (*path, 0))
+    else:
+        yield path
+
+
+_UNREAD = {
+    "baseA", "baseB", "sideA", "sideB", "beta", "zscore", "expected_edge_bps", "funding_bps_h", "fee_bps",
+    "slippage_bps", "spreadSparkline", "loading",
+}  # fmt: skip
+_UNREAD_BELOW = {
+    "address", "refit_seconds", "coins", "time", "coins_listed", "pairs_dependent", "pairs_positive_edge", "qualifies",
+}  # fmt: skip
+_READ = [
+    path
+    for path in leaves(payloads.payload())
+    if not (path[0] in _UNREAD or path[-1] in _UNREAD_BELOW or path == ("bar", "pairs"))
+]
+
+
+@pytest.mark.parametrize("path", _READ, ids=lambda path: ".".join(map(str, path)))
+def test_a_missing_field_is_an_error_and_not_a_guess(path):
+    said = copy.deepcopy(payloads.payload())
+    node = said
+    for key in path[:-1]:
+        node = node[key]
+    del node[path[-1]]
+    # What only the card of a runner-up shows is read when it is chosen.
+    chosen = pair_key(payloads.payload()["runners_up"][0]) if path[0] == "runners_up" else None
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        page_view(said, selected=chosen)
+
+
+def test_before_the_first_answer_an_outage_is_a_face_of_its_own():
+    view = held_view(connecting_view(), "refused", 4.0)
+    assert (view.face, view.card, view.headline) == ("disconnected", None, "The engine does not answer")
+    assert view.notices[0].details == "refused"
+
+
+def test_after_it_the_last_card_stays_and_is_marked():
+    last = page_view(payloads.payload())
+    view = held_view(last, "refused", 4.0)
+    assert (view.face, view.card) == ("disconnected", last.card)
+    assert "not being updated" in view.notices[0].text
+
+
+def test_an_answer_that_cannot_be_read_keeps_the_last_card_and_says_why():
+    last = page_view(payloads.payload())
+    view = wrong_view(last, "KeyError: 'z'")
+    assert (view.face, view.card, view.notices[0].details) == ("error", last.card, "KeyError: 'z'")
+    assert wrong_view(connecting_view(), "x").headline == "The engine's answer cannot be read"

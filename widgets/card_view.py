@@ -1,0 +1,230 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from widgets import formatting as show
+
+__all__ = ["Axis", "CardView", "Fact", "Leg", "Role", "Sparkline", "Step", "card_view", "pair_key"]
+
+Role = Literal["answer", "nearest", "runner"]
+
+_MARKS = {
+    "entry": "beyond entry",
+    "faded": "faded: back inside entry",
+    "reverted": "reverted: already inside exit",
+    "crossed": "crossed to the other side",
+    "unknown": "no mid price for a leg",
+}
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One side of the pair, in words; `notional` in USD."""
+
+    side: Literal["long", "short"]
+    shape: str
+    word: str
+    coin: str
+    notional: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where z stands between exit and entry; `limit` is the end of the drawn scale, None is unknown."""
+
+    z: float | None
+    signal_z: float | None
+    z_in: float
+    z_out: float
+    limit: float
+    value: str
+    signal: str
+    state: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the waterfall: from `start` to `stop` in bps of gross notional; None cannot be drawn."""
+
+    label: str
+    note: str
+    value: str
+    kind: Literal["total", "gain", "cost", "net"]
+    start: float | None
+    stop: float | None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number with its name; `hint` says what it is in a sentence."""
+
+    label: str
+    value: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """z over the last 15 minutes: wall times (ISO 8601, UTC) and values of the same length."""
+
+    times: tuple[str, ...]
+    values: tuple[float, ...]
+    z_in: float
+    z_out: float
+    summary: str
+
+
+@dataclass(frozen=True)
+class CardView:
+    """All that the card says about one pair, as text and positions; texts are plain, not HTML."""
+
+    key: str
+    role: Role
+    legs: tuple[Leg, Leg]
+    edge: str
+    edge_usd: str
+    edge_kind: Literal["gain", "loss", "unknown"]
+    edge_context: str
+    signal_edge: str
+    calibrated: bool
+    same_side: bool
+    misses: tuple[str, ...]
+    axis: Axis
+    steps: tuple[Step, ...]
+    facts: tuple[Fact, ...]
+    sparkline: Sparkline
+
+
+def pair_key(row: Mapping[str, Any]) -> str:
+    """Return the name of a pair that survives a change of the regression's direction."""
+    return "|".join(sorted((show.text(row["y"]), show.text(row["x"]))))
+
+
+def card_view(row: Mapping[str, Any], settings: Mapping[str, Any], *, role: Role, calibrated: bool) -> CardView:
+    """Return the card of one pair.
+
+    Parameters
+    ----------
+    row : mapping
+        A `hlpairs_core.engine.payload.Row`; not trusted.
+    settings : mapping
+        The payload's settings (``z_in``, ``z_out``).
+    role : {"answer", "nearest", "runner"}
+        Whether this pair is the answer, what comes nearest to one, or a runner-up that the reader chose.
+    calibrated : bool
+        Whether net edges were calibrated by walking the screen over history.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        When the row is not what the contract says.
+    """
+    net = show.finite(row["net_edge_bps"])
+    return CardView(
+        key=pair_key(row),
+        role=role,
+        legs=(_leg(row, "y"), _leg(row, "x")),
+        edge=show.signed(net),
+        edge_usd=show.usd(row["net_edge_usd"], 2, sign=True),
+        edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
+        edge_context=f"on {show.usd(row['notional_usd'])} gross, held {show.hours(row['hold_hours'])}",
+        signal_edge=show.signed(row["signal_net_edge_bps"]),
+        calibrated=calibrated,
+        same_side=bool(row["same_side"]),
+        misses=tuple(show.text(miss) for miss in row["misses"]),
+        axis=_axis(row, settings),
+        steps=_steps(row),
+        facts=_facts(row),
+        sparkline=_sparkline(row["sparkline"], settings),
+    )
+
+
+def _leg(row: Mapping[str, Any], which: Literal["y", "x"]) -> Leg:
+    side = row[f"side_{which}"]
+    if side not in ("long", "short"):
+        raise ValueError(f"side_{which} must be long or short, got {side!r}")
+    return Leg(
+        side=side,
+        shape="▲" if side == "long" else "▼",
+        word=side.upper(),
+        coin=show.text(row[which]),
+        notional=show.usd(row[f"notional_{which}_usd"]),
+    )
+
+
+def _axis(row: Mapping[str, Any], settings: Mapping[str, Any]) -> Axis:
+    z, signal_z = show.finite(row["zscore"]), show.finite(row["signal_zscore"])
+    z_in, z_out = _threshold(settings, "z_in"), _threshold(settings, "z_out")
+    furthest = max(abs(z or 0.0), abs(signal_z or 0.0), z_in)
+    # A scale that follows z would make the mark stand still: it only grows, in whole steps, when it must.
+    limit = max(4.0, float(int(furthest + 0.7) + 1)) if furthest > 3.6 else 4.0
+    state = _MARKS[row["mark_state"]]
+    return Axis(
+        z=z,
+        signal_z=signal_z,
+        z_in=z_in,
+        z_out=z_out,
+        limit=min(limit, 12.0),
+        value=show.signed(z, 2),
+        signal=show.signed(signal_z, 2),
+        state=state,
+        label=f"z-score {show.signed(z, 2)} now, {show.signed(signal_z, 2)} at the bar's close; entry at "
+        f"plus or minus {z_in:g}, exit within {z_out:g}; {state}",
+    )
+
+
+def _threshold(settings: Mapping[str, Any], name: str) -> float:
+    value = show.finite(settings[name])
+    if value is None or value < 0:
+        raise ValueError(f"settings.{name} must be a number of at least 0, got {settings[name]!r}")
+    return value
+
+
+def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
+    source = {"book": "from the order book", "model": "from the model"}[row["slippage_source"]]
+    gross, fee = show.finite(row["gross_bps"]), show.finite(row["fee_bps"])
+    slippage, funding = show.finite(row["slippage_bps"]), show.finite(row["funding_bps"])
+    changes = (-fee if fee is not None else None, -slippage if slippage is not None else None, funding)
+    names = (("Fees", "four legs, taker"), ("Slippage", source), ("Funding", "over the hold"))
+    steps = [Step("Reversion", "expected, before costs", show.signed(gross), "total", 0.0, gross)]
+    level = gross
+    for (label, note), change in zip(names, changes, strict=True):
+        after = None if level is None or change is None else level + change
+        kind: Literal["gain", "cost"] = "gain" if (change or 0.0) > 0 else "cost"
+        steps.append(Step(label, note, show.signed(change), kind, level if after is not None else None, after))
+        level = after
+    net = show.finite(row["net_edge_bps"])
+    return (*steps, Step("Net edge", "expected", show.signed(net), "net", 0.0, net))
+
+
+def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:
+    return (
+        Fact("Hedge ratio β", show.number(row["beta"], 3), "Notional of the second leg per unit of the first."),
+        Fact("Half-life", show.hours(row["half_life_hours"]), "Time in which the spread's deviation halves."),
+        Fact("Expected hold", show.hours(row["hold_hours"]), "Time until exit that the estimate assumes."),
+        Fact("p value", show.probability(row["p_value"]), "Engle-Granger: chance of this under no cointegration."),
+        Fact("q value", show.probability(row["q_value"]), "Benjamini-Yekutieli: p corrected for all pairs tested."),
+        Fact("Correlation", show.signed(row["correlation"], 2), "Of the two coins' returns in the window."),
+        Fact("Funding", _per_hour(row["funding_bps_per_hour"]), "Received (+) or paid (−), bps of gross an hour."),
+        Fact("Capacity", show.usd(row["capacity_usd"]), "Largest gross notional within the liquidity caps."),
+    )
+
+
+def _per_hour(value: object) -> str:
+    shown = show.signed(value, 2)
+    return shown if shown == show.UNKNOWN else f"{shown} bps/h"
+
+
+def _sparkline(sparkline: Mapping[str, Any], settings: Mapping[str, Any]) -> Sparkline:
+    points = [(show.text(t), show.finite(z)) for t, z in zip(sparkline["t"], sparkline["z"], strict=True)]
+    known = [(t, z) for t, z in points if z is not None]
+    z_in, z_out = _threshold(settings, "z_in"), _threshold(settings, "z_out")
+    times, values = tuple(t for t, _ in known), tuple(z for _, z in known)
+    if len(values) < 2:
+        return Sparkline(times, values, z_in, z_out, "The first minutes are being collected.")
+    summary = (
+        f"{show.signed(values[0], 2)} → {show.signed(values[-1], 2)}, "
+        f"low {show.signed(min(values), 2)}, high {show.signed(max(values), 2)}"
+    )
+    return Sparkline(times, values, z_in, z_out, summary)

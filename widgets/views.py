@@ -1,0 +1,85 @@
+"""The parts of the page as plain texts: what a view-model builder returns and the markup writes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from widgets.card_view import CardView
+
+__all__ = ["Face", "FunnelView", "MarketView", "Notice", "PageView", "Progress", "RunnerView"]
+
+Face = Literal["loading", "qualifies", "none", "empty", "stale", "disconnected", "error"]
+
+
+@dataclass(frozen=True)
+class MarketView:
+    """Which market this is; `kind` is the payload's, or ``none`` before the first answer."""
+
+    kind: str
+    shape: str
+    label: str
+    name: str
+    clock: str
+    fallback: str | None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to read before the card; `details` opens on demand."""
+
+    kind: Literal["info", "warning", "bad"]
+    title: str
+    text: str
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far loading has come; `total` 0 when that is not known."""
+
+    stage: str
+    text: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class RunnerView:
+    """One row below the card; `shown` when the card shows this pair now."""
+
+    key: str
+    pair: str
+    sides: str
+    z: str
+    edge: str
+    edge_kind: Literal["gain", "loss", "unknown"]
+    p_value: str
+    half_life: str
+    why: str
+    shown: bool
+
+
+@dataclass(frozen=True)
+class FunnelView:
+    """The gates of the screen, in order: how many are left and what they are."""
+
+    steps: tuple[tuple[str, str], ...]
+    luck: str
+
+
+@dataclass(frozen=True)
+class PageView:
+    """The whole page at one moment; texts are plain, not HTML."""
+
+    face: Face
+    market: MarketView
+    headline: str
+    verdict: str
+    context: str
+    notices: tuple[Notice, ...] = ()
+    progress: Progress | None = None
+    card: CardView | None = None
+    runners: tuple[RunnerView, ...] = ()
+    funnel: FunnelView | None = None
+    footnotes: tuple[str, ...] = ()
+    message_age: float | None = None
+    selection_lost: bool = False
