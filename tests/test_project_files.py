@@ -1,6 +1,8 @@
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,18 @@ def test_no_file_of_the_project_names_a_path_of_one_machine():
         and pattern.search((ROOT / name).read_text(errors="replace"))
     ]
     assert offenders == []
+
+
+def test_a_wheel_carries_the_notebook_the_template_and_the_page_s_assets(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("hlpairs-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {
+        "hlpairs_core/notebooks/top_pair.ipynb",
+        "hlpairs_core/dashboard/templates/index.html.j2",
+        "widgets/static/freshness.js",
+        "widgets/static/page.css",
+        "hlpairs_core/py.typed",
+    } <= names
+    assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)

@@ -29,7 +29,7 @@ def round_levels(low: float, high: float) -> np.ndarray[Any, Any]:
     step = next(step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, np.inf) if (high - low) / step <= 5)
     if not np.isfinite(step):
         step = (high - low) / 4
-    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0  # no negative zero on the axis
 
 
 def whole_minutes(first: np.datetime64, last: np.datetime64) -> np.ndarray[Any, Any]:
