@@ -27,12 +27,13 @@ class Candidate:
     alpha, beta : float
         ``log y = α + β log x + e``, fitted in the window; β is the ratio of notionals, x to y.
     mean, sigma : float
-        Of e in the window (log units); the mean is 0 with a constant in the regression.
+        Of e in the window (log units); the mean is 0 with a constant in the regression. σ, and with it z, is
+        NaN where e is no more than rounding, as for one asset twice.
     zscore : float
         ``(log y - α - β log x - mean) / sigma`` at the signal bar's close.
     p_value, q_value : float
         Engle-Granger p (null hypothesis: not cointegrated), and Benjamini-Yekutieli's q over all tested
-        pairs.
+        pairs; NaN where cointegration cannot be judged, such as for one asset twice.
     t_stat : float
         The test's statistic.
     lag : int or None

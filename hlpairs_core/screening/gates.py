@@ -10,7 +10,7 @@ import pandas as pd
 from hlpairs_core._typing import BoolArray
 from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.screening.settings import ScreenSettings
-from hlpairs_core.screening.wording import stated, told_apart
+from hlpairs_core.screening.wording import digits_to_exceed, stated, told_apart
 
 __all__ = ["Gate", "collect_misses", "screen_gates"]
 
@@ -79,7 +79,7 @@ def _cointegrated(column: _Columns, settings: ScreenSettings) -> Gate:
         if reason[i]:
             return f"cointegration cannot be judged: {reason[i]}"
         bound = settings.p_max
-        return f"p is {told_apart(p[i], bound, 3)}, cointegration needs less than {stated(bound, 2)}"
+        return f"p is {told_apart(p[i], bound, 3)}, cointegration needs less than {stated(bound, 1)}"
 
     failed = ~(column["p_value"] < settings.p_max) | (column["reason"] != "").astype(bool)
     return Gate("cointegrated", failed, sentence)
@@ -121,8 +121,8 @@ def _slippage(column: _Columns) -> Gate:
     def sentence(i: int) -> str:
         if coin[i] is None:
             return "the slippage is unknown"
-        needed = f"{needs[i]:,.2f}"
-        return f"the visible {coin[i]} book is too thin: at most {told_apart(depth[i], needs[i], 0)} USD, the leg is {needed}"
+        most, needed = told_apart(depth[i], needs[i], 0), told_apart(needs[i], depth[i], 0)
+        return f"the visible {coin[i]} book is too thin: at most {most} USD, the leg is {needed}"
 
     return Gate("slippage", np.isnan(column["slippage_bps"]), sentence)
 
@@ -132,11 +132,11 @@ def _edge(column: _Columns) -> Gate:
     funding, gross = column["funding_bps"].tolist(), column["gross_bps"].tolist()
 
     def sentence(i: int) -> str:
-        costs = f"fees {fee[i]:.1f} + slippage {slippage[i]:.1f}"
-        if funding[i] < 0:
-            return f"{costs} + funding {-funding[i]:.1f} bps exceed the expected reversion {gross[i]:.1f} bps"
-        income = f" + funding {funding[i]:.1f}" if funding[i] > 0 else ""
-        return f"{costs} bps exceed the expected reversion {gross[i]:.1f}{income} bps"
+        paid, received = max(-funding[i], 0.0), max(funding[i], 0.0)
+        n = digits_to_exceed([fee[i], slippage[i], paid], [gross[i], received], 1)
+        costs = f"fees {fee[i]:.{n}f} + slippage {slippage[i]:.{n}f}" + (f" + funding {paid:.{n}f}" if paid else "")
+        income = f"{gross[i]:.{n}f}" + (f" + funding {received:.{n}f}" if received else "")
+        return f"{costs} bps exceed the expected reversion {income} bps"
 
     return Gate("edge", np.asarray(column["net_edge_bps"] <= 0), sentence)
 

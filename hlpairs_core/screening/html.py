@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from hlpairs_core.screening.wording import by_luck, signed
 
 if TYPE_CHECKING:
     from hlpairs_core.screening.result import ScreenResult
@@ -13,17 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["result_html"]
 
 _SHOWN_ROWS = 10
-_COLUMNS = {
-    "z": ("zscore", "{:+.2f}"),
-    "β": ("beta", "{:.3f}"),
-    "p": ("p_value", "{:.3g}"),
-    "half-life, h": ("half_life_hours", "{:.1f}"),
-    "hold, h": ("hold_hours", "{:.1f}"),
-    "reversion, bps": ("gross_bps", "{:.1f}"),
-    "fees": ("fee_bps", "{:.1f}"),
-    "slippage": ("slippage_bps", "{:.1f}"),
-    "funding": ("funding_bps", "{:+.1f}"),
-    "net edge, bps": ("net_edge_bps", "{:+.1f}"),
+_COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "z": ("zscore", lambda z: signed(z, 2)),
+    "β": ("beta", "{:.3f}".format),
+    "p": ("p_value", "{:.3g}".format),
+    "half-life, h": ("half_life_hours", "{:.1f}".format),
+    "hold, h": ("hold_hours", "{:.1f}".format),
+    "reversion, bps": ("gross_bps", "{:.1f}".format),
+    "fees": ("fee_bps", "{:.1f}".format),
+    "slippage": ("slippage_bps", "{:.1f}".format),
+    "funding": ("funding_bps", lambda bps: signed(bps, 1)),
+    "net edge, bps": ("net_edge_bps", lambda bps: signed(bps, 1)),
 }
 
 
@@ -33,18 +36,19 @@ def result_html(result: ScreenResult) -> str:
     counts = (
         f"{funnel.coins_eligible} of {funnel.coins_listed} coins, {funnel.pairs:,} pairs, "
         f"{funnel.pairs_dependent:,} tested, {funnel.pairs_cointegrated:,} cointegrated "
-        f"({funnel.expected_by_luck:,.0f} expected by luck), {funnel.pairs_at_entry:,} at entry, "
+        f"({by_luck(funnel.expected_by_luck)} expected by luck), {funnel.pairs_at_entry:,} at entry, "
         f"{funnel.pairs_positive_edge:,} with a positive edge, {funnel.pairs_qualifying:,} qualifying"
     )
     text = escape(result.verdict.text)
     when = escape(f"{result.closed_at:%Y-%m-%d %H:%M} UTC, {result.settings.interval} bars")
-    return f"<div><p><strong>{text}</strong></p><p>{when}: {counts}.</p>{_table(result)}</div>"
+    note = "" if result.verdict.calibrated else " The expected edges are not calibrated on later data."
+    return f"<div><p><strong>{text}</strong></p><p>{when}: {counts}.{note}</p>{_table(result)}</div>"
 
 
 def _table(result: ScreenResult) -> str:
     if result.candidates.empty:
         return ""
-    titles = ["long", "short", *_COLUMNS, "why not"]
+    titles = ["y / x", "long", "short", *_COLUMNS, "why not"]
     head = "".join(f"<th>{escape(title)}</th>" for title in titles)
     rows = result.candidates.head(_SHOWN_ROWS).to_dict("records")
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
@@ -56,9 +60,10 @@ def _cells(row: dict[str, Any]) -> str:
         side: ", ".join(row[leg] for leg in ("y", "x") if row[f"side_{leg}"] == side) for side in ("long", "short")
     }
     numbers = [_number(row[name], form) for name, form in _COLUMNS.values()]
-    cells = [sides["long"], sides["short"], *numbers, row["misses"][0] if row["misses"] else ""]
+    pair, why_not = f"{row['y']} / {row['x']}", row["misses"][0] if row["misses"] else ""
+    cells = [pair, sides["long"], sides["short"], *numbers, why_not]
     return "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
 
 
-def _number(value: float, form: str) -> str:
-    return form.format(value) if np.isfinite(value) else "unknown"
+def _number(value: float, write: Callable[[float], str]) -> str:
+    return write(value) if np.isfinite(value) else "unknown"

@@ -53,7 +53,7 @@ class JudgedPairs:
     n_pairs : int
         Pairs of eligible coins, before the dependence filter.
     expected_by_luck : float
-        How many tested pairs pass the p gate when none is cointegrated.
+        How many of the pairs with a p pass its gate when none is cointegrated.
     candidates : DataFrame
         The columns of `Candidate`.
     cointegrated, at_entry, positive_edge : int

@@ -109,7 +109,7 @@ def price_legs(
         )
         total += weight * np.where(from_book, _book_round_trip(leg, notional, from_book, coins), model)
         with np.errstate(divide="ignore"):
-            capacity = np.minimum(capacity, _leg_limit(leg, from_book, coins, settings) / weight)
+            capacity = np.minimum(capacity, _leg_limit(leg, coins, settings) / weight)
     return LegCosts(total, from_book, capacity)
 
 
@@ -125,9 +125,11 @@ def _book_round_trip(leg: IntArray, notional: FloatArray, from_book: BoolArray, 
     return cost
 
 
-def _leg_limit(leg: IntArray, from_book: BoolArray, coins: CoinLiquidity, settings: ScreenSettings) -> FloatArray:
+def _leg_limit(leg: IntArray, coins: CoinLiquidity, settings: ScreenSettings) -> FloatArray:
+    """Return what a leg may be (USD): a book that is known limits its coin, whether the other coin has one or not."""
     by_volume = settings.max_day_volume_share * coins.day_notional_usd[leg]
-    by_book = np.where(from_book, settings.max_book_share * coins.book_depth_usd[leg], np.inf)
+    depth = coins.book_depth_usd[leg]
+    by_book = np.where(np.isfinite(depth), settings.max_book_share * depth, np.inf)
     return np.asarray(np.minimum(by_volume, by_book))
 
 

@@ -21,10 +21,11 @@ class PairTests:
     n_pairs : int
         Pairs of eligible coins, before the dependence filter.
     expected_by_luck : float
-        How many of the tested pairs pass the p gate when none is cointegrated.
+        How many of the pairs with a p pass its gate when none is cointegrated.
     table : DataFrame
         One row a tested pair: ``y, x`` (positions in the panel), ``alpha, beta, r_squared, sigma, p_value,
-        q_value, t_stat, lag, half_life_hours, correlation, reason``.
+        q_value, t_stat, lag, half_life_hours, correlation, reason``. A pair that could not be judged has a
+        `reason` instead of p, q, t and σ.
     """
 
     n_pairs: int
@@ -60,7 +61,8 @@ def cointegration_tests(window: Panel, settings: ScreenSettings) -> PairTests:
     """Test the pairs of a fit window for cointegration.
 
     Null hypothesis of each test: the pair is **not** cointegrated. No pair is tested twice, and none is left
-    out but for the dependence filter.
+    out but for the dependence filter. One asset twice is no discovery: such a pair counts neither among the
+    tests nor for the q-values of the others.
 
     Parameters
     ----------
@@ -87,6 +89,7 @@ def cointegration_tests(window: Panel, settings: ScreenSettings) -> PairTests:
         max_lag=settings.max_lag,
         pairs=list(zip(y[kept].tolist(), x[kept].tolist(), strict=True)),
     )
+    tests.loc[tests["reason"] != "", ["t_stat", "p_value", "resid_std"]] = np.nan
     tests["half_life_hours"] = tests["half_life"] * settings.bar_hours
     tests["correlation"] = rho[kept]
     tests["q_value"] = benjamini_yekutieli(tests["p_value"].to_numpy())

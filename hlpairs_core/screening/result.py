@@ -22,11 +22,12 @@ class Funnel:
     pairs : int
         Pairs of eligible coins.
     pairs_dependent : int
-        Those that passed the dependence filter and were tested.
+        Those that passed the dependence filter: all are tested.
     pairs_cointegrated : int
         p below the gate.
     expected_by_luck : float
-        How many of the tested pairs pass the p gate when nothing is cointegrated.
+        How many of the tested pairs pass the p gate when nothing is cointegrated; one asset twice has no p
+        and does not count.
     pairs_at_entry, pairs_positive_edge, pairs_qualifying : int
         |z| at entry, expected net edge above 0, every other gate passed.
     """

@@ -29,7 +29,7 @@ class ScreenSettings:
     p_max : float
         Engle-Granger gate: a pair passes with a p-value **below** it.
     rho_min : float
-        ρ*, size of the rank correlation of log returns that `dependence` asks for, in [0, 1].
+        ρ*, size of the correlation of log returns that `dependence` asks for, in [0, 1].
     dependence : {"any", "inverse", "positive"}
         * "any": ``|ρ| >= rho_min``
         * "inverse": ``ρ <= -rho_min``
@@ -39,7 +39,7 @@ class ScreenSettings:
     lag_rule : {"aic", "bic"} or int
         How many lags the test's regression has; see `hlpairs_core.stats.engle_granger_pairs`.
     max_lag : int, optional
-        Bound of the search for lags.
+        Bound of the search for lags; none where `lag_rule` is a number.
     notional_usd : float
         Gross notional of the trade (USD), both legs together.
     min_day_notional_usd : float
@@ -102,11 +102,15 @@ class ScreenSettings:
         check_number("rho_min", self.rho_min, low=0, high=1)
         check_choice("dependence", self.dependence, ("any", "inverse", "positive"))
         check_choice("dependence_method", self.dependence_method, ("pearson", "spearman", "kendall"))
-        largest_lag = self.window // 2 - 1
+        # The longest regression needs more bars than coefficients.
+        largest_lag = (self.window - 3) // 2
         if isinstance(self.lag_rule, str):
             check_choice("lag_rule", self.lag_rule, ("aic", "bic"))
         else:
             check_integer("lag_rule", self.lag_rule, low=0, high=largest_lag)
+            if self.max_lag is not None:
+                both = f"max_lag is {self.max_lag!r} and lag_rule {self.lag_rule!r}"
+                raise InputError(f"{both}: fix the lags or bound a search, not both")
         if self.max_lag is not None:
             check_integer("max_lag", self.max_lag, low=0, high=largest_lag)
 

@@ -11,6 +11,7 @@ from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.state import MarketState
 from hlpairs_core.screening.liquidity import day_notional_usd
 from hlpairs_core.screening.settings import ScreenSettings
+from hlpairs_core.screening.wording import stated, told_apart
 
 __all__ = ["Universe", "select_universe"]
 
@@ -98,12 +99,13 @@ def _reason(coin: "pd.Series", settings: ScreenSettings) -> str:
     if not coin.moves:
         return "its price does not move in the fit window"
     if coin.traded_share < settings.min_traded_share:
-        return f"it traded in {coin.traded_share:.0%} of bars, needs {settings.min_traded_share:.0%}"
+        needed = 100 * settings.min_traded_share
+        return f"it traded in {told_apart(100 * coin.traded_share, needed, 0)}% of bars, needs {stated(needed, 0)}%"
     if np.isnan(coin.day_notional_usd):
         return "its volume of 24 hours is unknown"
     if coin.day_notional_usd < settings.min_day_notional_usd:
-        needed = f"{settings.min_day_notional_usd:,.0f}"
-        return f"{coin.day_notional_usd:,.0f} USD traded in 24 hours, needs {needed}"
+        needed = settings.min_day_notional_usd
+        return f"{told_apart(coin.day_notional_usd, needed, 0)} USD traded in 24 hours, needs {stated(needed, 0)}"
     return ""
 
 

@@ -3,6 +3,7 @@
 from hlpairs_core.screening.candidate import Candidate
 from hlpairs_core.screening.result import Funnel, Verdict
 from hlpairs_core.screening.settings import ScreenSettings
+from hlpairs_core.screening.wording import by_luck
 
 __all__ = ["write_verdict"]
 
@@ -35,17 +36,19 @@ def _qualifying(top: Candidate) -> str:
 
 def _funnel_text(funnel: Funnel, settings: ScreenSettings) -> str:
     start = (
-        f"of {funnel.pairs_dependent:,} tested pairs {funnel.pairs_cointegrated:,} have "
-        f"p < {settings.p_max:g} ({funnel.expected_by_luck:,.0f} expected by luck)"
+        f"of {funnel.pairs_dependent:,} tested pairs {funnel.pairs_cointegrated:,} "
+        f"{'has' if funnel.pairs_cointegrated == 1 else 'have'} "
+        f"p < {settings.p_max:g} ({by_luck(funnel.expected_by_luck)} expected by luck)"
     )
     if not funnel.pairs_cointegrated:
         return start
     if not funnel.pairs_at_entry:
         return f"{start}, and none of these is at |z| of {settings.z_in:g} or more"
-    entry = f"{start}, {funnel.pairs_at_entry:,} of these are at entry"
+    entry = f"{start}, {funnel.pairs_at_entry:,} of these {'is' if funnel.pairs_at_entry == 1 else 'are'} at entry"
     if not funnel.pairs_positive_edge:
         return f"{entry}, and none has a known, positive net edge"
-    return f"{entry}, {funnel.pairs_positive_edge:,} with a positive net edge, and none is tradable in this size"
+    positive = f"{entry}, {funnel.pairs_positive_edge:,} with a positive net edge"
+    return f"{positive}, and none is tradable at this size and leverage"
 
 
 def _filter_text(settings: ScreenSettings) -> str:

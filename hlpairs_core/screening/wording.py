@@ -1,6 +1,6 @@
 """Numbers in sentences: rounding must not make a sentence contradict itself."""
 
-__all__ = ["by_luck", "stated", "told_apart"]
+__all__ = ["by_luck", "digits_to_exceed", "signed", "stated", "told_apart"]
 
 _MOST_DIGITS = 17
 
@@ -15,6 +15,21 @@ def told_apart(value: float, bound: float, digits: int) -> str:
     """Write a value with at least `digits` decimals, and as many as show on which side of a bound it lies."""
     texts = [f"{value:,.{more}f}" for more in range(digits, _MOST_DIGITS)]
     return next((text for text in texts if _side(_read(text), bound) == _side(value, bound)), texts[-1])
+
+
+def digits_to_exceed(costs: list[float], income: list[float], digits: int) -> int:
+    """Return how many decimals, at least `digits`, show that the costs add up to more than the income."""
+    for more in range(digits, _MOST_DIGITS):
+        surplus = sum(round(one, more) for one in costs) - sum(round(one, more) for one in income)
+        if surplus > 0.5 * 10**-more:
+            return more
+    return digits
+
+
+def signed(value: float, digits: int) -> str:
+    """Write a number with its sign; what rounds to 0 has none."""
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def by_luck(count: float) -> str:

@@ -13,6 +13,7 @@ from hlpairs_core.exceptions import InputError
 from hlpairs_core.exchange.book import OrderBook
 from hlpairs_core.market import MarketState, Panel
 from hlpairs_core.screening import ScreenResult, ScreenSettings, screen
+from hlpairs_core.stats import benjamini_yekutieli
 
 SETTINGS = ScreenSettings(window=200)
 COINS = ("Y", "X")
@@ -166,6 +167,17 @@ def test_one_book_alone_is_not_enough(
     assert screen(pair_panel, settings=SETTINGS, market=market).candidates.loc[0, "slippage_source"] == "model"
 
 
+@pytest.mark.parametrize("coin", COINS)
+def test_a_known_book_limits_its_coin_where_the_other_has_none(
+    pair_panel: Panel, make_market: Callable[..., MarketState], make_book: Callable[..., OrderBook], coin: str
+) -> None:
+    thin = make_market(COINS, books={coin: make_book(coin, level_usd=500.0)})  # 5,000 USD a side, half of it is 2,500
+    row = screen(pair_panel, settings=SETTINGS, market=thin).candidates.iloc[0]
+    weight = row["notional_y_usd" if coin == "Y" else "notional_x_usd"] / 1e4
+    assert row["capacity_usd"] == pytest.approx(2_500 / weight)
+    assert not row["qualifies"]
+
+
 @pytest.mark.parametrize("spoilt", ["crossed", "nan"])
 def test_a_broken_book_counts_as_none(
     pair_panel: Panel,
@@ -228,6 +240,31 @@ def test_the_same_coin_twice_is_not_called_cointegrated(
     result = screen(make_panel(np.hstack([walk, 2 * walk])), settings=SETTINGS)
     assert only(result)[1][0].startswith("cointegration cannot be judged: ")
     assert result.funnel.pairs_cointegrated == 0
+
+
+def test_one_asset_twice_is_no_test_and_leaves_the_others_as_they_were(
+    make_panel: Callable[..., Panel], make_walks: Callable[..., np.ndarray]
+) -> None:
+    walks = make_walks(201, 4, seed=9)
+    twin = make_panel(np.column_stack([walks, 2 * walks[:, 0]]))
+    result = screen(twin, settings=SETTINGS)
+    both = result.candidate("C4", "C0")
+    assert np.isnan([both.p_value, both.q_value, both.t_stat, both.sigma, both.zscore, both.net_edge_bps]).all()
+    assert both.misses[0].startswith("cointegration cannot be judged: ")
+    assert (result.candidates["y"].iloc[-1], result.candidates["x"].iloc[-1]) == ("C4", "C0")
+    assert result.funnel.expected_by_luck == pytest.approx(0.05 * 9)  # of ten pairs nine are tests
+    judged = result.candidates.dropna(subset=["p_value"])
+    assert judged["q_value"].to_numpy() == pytest.approx(benjamini_yekutieli(judged["p_value"].to_numpy()))
+
+
+def test_one_asset_twice_is_not_the_nearest_miss_of_the_others(
+    make_panel: Callable[..., Panel], make_walks: Callable[..., np.ndarray]
+) -> None:
+    walks = make_walks(201, 3, seed=9)
+    panel = make_panel(np.column_stack([walks, 2 * walks[:, 0]]))
+    miss = screen(panel, settings=ScreenSettings(window=200, p_max=1e-9)).nearest_miss
+    assert miss is not None
+    assert {miss.y, miss.x} != {"C0", "C3"}
 
 
 @pytest.mark.parametrize(("dependence", "rho_min"), [("any", 0.1), ("positive", 0.0), ("inverse", 0.0)])

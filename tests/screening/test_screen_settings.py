@@ -1,9 +1,12 @@
 import math
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.screening import ScreenSettings
+from hlpairs_core.market import Panel
+from hlpairs_core.screening import ScreenSettings, screen
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,24 @@ def test_a_setting_that_cannot_be_is_refused_by_name_value_and_range(field: str,
         ScreenSettings(**{field: value})  # type: ignore[arg-type]
     assert repr(value) in str(caught.value)
     assert "use" in str(caught.value)
+
+
+@pytest.mark.parametrize("window", [30, 31])
+@pytest.mark.parametrize("field", ["lag_rule", "max_lag"])
+def test_settings_take_the_lags_that_the_window_bears_and_no_more(
+    field: str, window: int, make_panel: Callable[..., Panel], make_walks: Callable[..., np.ndarray]
+) -> None:
+    most = {30: 13, 31: 14}[window]
+    settings = ScreenSettings(window=window, **{field: most})  # type: ignore[arg-type]
+    panel = make_panel(make_walks(window + 1, 2, seed=3))
+    assert screen(panel, settings=settings).candidates["p_value"].notna().all()
+    with pytest.raises(InputError, match=f"{field} is {most + 1}"):
+        ScreenSettings(window=window, **{field: most + 1})  # type: ignore[arg-type]
+
+
+def test_fixed_lags_need_no_bound_of_a_search() -> None:
+    with pytest.raises(InputError, match="max_lag is 3 and lag_rule 2: fix the lags or bound a search"):
+        ScreenSettings(lag_rule=2, max_lag=3)
 
 
 def test_the_defaults_are_those_of_the_product() -> None:
