@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from hlpairs_core.wording import by_luck
 from widgets import formatting as show
 from widgets.card_view import card_view, pair_key
 from widgets.views import Face, FunnelView, MarketView, Notice, PageView, Progress, RunnerView
@@ -206,7 +207,7 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
 def _funnel(funnel: Mapping[str, Any] | None) -> FunnelView | None:
     if funnel is None:
         return None
-    luck = show.count(funnel["expected_by_luck"])
+    luck = by_luck(funnel["expected_by_luck"])
     steps = (
         ("coins_eligible", "coins"),
         ("pairs", "pairs"),
@@ -221,7 +222,7 @@ def _footnotes(payload: Mapping[str, Any]) -> tuple[str, ...]:
     settings = payload["settings"]
     rules = (
         f"The screen: {show.count(settings['window'])} bars, |z| ≥ {show.number(settings['z_in'], 2)} to enter, "
-        f"≤ {show.number(settings['z_out'], 2)} to exit, p ≤ {show.number(settings['p_max'], 3)}, "
+        f"≤ {show.number(settings['z_out'], 2)} to exit, p < {show.number(settings['p_max'], 3)}, "
         f"horizon {show.hours(settings['horizon_hours'])}, "
         f"taker fee {show.number(settings['taker_fee_bps'], 1)} bps a leg, {show.usd(settings['notional_usd'])} gross."
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from hlpairs_core._typing import BoolArray
 from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.screening.settings import ScreenSettings
-from hlpairs_core.screening.wording import digits_to_exceed, stated, told_apart
+from hlpairs_core.wording import digits_to_exceed, stated, told_apart
 
 __all__ = ["Gate", "collect_misses", "screen_gates"]
 

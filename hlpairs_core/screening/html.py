@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hlpairs_core.screening.wording import by_luck, signed
+from hlpairs_core.wording import by_luck, signed
 
 if TYPE_CHECKING:
     from hlpairs_core.screening.result import ScreenResult

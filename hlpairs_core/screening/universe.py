@@ -11,7 +11,7 @@ from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.state import MarketState
 from hlpairs_core.screening.liquidity import day_notional_usd
 from hlpairs_core.screening.settings import ScreenSettings
-from hlpairs_core.screening.wording import stated, told_apart
+from hlpairs_core.wording import stated, told_apart
 
 __all__ = ["Universe", "select_universe"]
 

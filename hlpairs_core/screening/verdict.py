@@ -3,7 +3,7 @@
 from hlpairs_core.screening.candidate import Candidate
 from hlpairs_core.screening.result import Funnel, Verdict
 from hlpairs_core.screening.settings import ScreenSettings
-from hlpairs_core.screening.wording import by_luck
+from hlpairs_core.wording import by_luck
 
 __all__ = ["write_verdict"]
 

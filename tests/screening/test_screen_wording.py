@@ -8,7 +8,7 @@ import pytest
 from hlpairs_core.costs import CostModel
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings, screen, select_universe
-from hlpairs_core.screening.wording import by_luck, digits_to_exceed, signed, stated, told_apart
+from hlpairs_core.wording import by_luck, digits_to_exceed, signed, stated, told_apart
 
 COINS = ("Y", "X")
 
