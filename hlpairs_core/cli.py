@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from hlpairs_core.exceptions import HlpairsError
+from hlpairs_core.exceptions import EngineRunning, HlpairsError
 from hlpairs_core.parent import while_parent_lives
 
 __all__ = ["main"]
@@ -27,6 +27,9 @@ class _Group(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except EngineRunning as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(error.EXIT_CODE)
         except HlpairsError as error:
             raise click.ClickException(str(error)) from error
 

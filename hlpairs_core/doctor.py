@@ -38,7 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_extensions(EXTENSIONS, Path(sys.prefix) / "share" / "jupyter" / "labextensions"),
         _folder(settings.data_dir),
         _engine(settings.data_dir),
-        _exchange(),
+        _exchange(settings.market),
     ]
 
 
@@ -91,11 +91,16 @@ def _engine(folder: Path) -> Finding:
     return Finding("ok  ", "engine", f"running at {engine.url} (pid {engine.pid}, market {engine.market})")
 
 
-def _exchange() -> Finding:
+def _exchange(market: str) -> Finding:
     from hlpairs_core.engine.venue import answers
-    from hlpairs_core.exchange import MAINNET_URL
+    from hlpairs_core.exchange import MAINNET_URL, TESTNET_URL
 
-    trouble = asyncio.run(answers(MAINNET_URL))
+    if market == "demo":
+        return Finding("ok  ", "exchange", "none is needed: the market is the simulated demo")
+    url = {"auto": MAINNET_URL, "mainnet": MAINNET_URL, "testnet": TESTNET_URL}.get(market, market)
+    trouble = asyncio.run(answers(url))
     if trouble is None:
-        return Finding("ok  ", "exchange", f"{MAINNET_URL} answers")
-    return Finding("note", "exchange", f"{trouble}; the market `auto` falls back to the simulated demo")
+        return Finding("ok  ", "exchange", f"{url} answers")
+    if market == "auto":
+        trouble += "; the market `auto` falls back to the simulated demo"
+    return Finding("note", "exchange", trouble)

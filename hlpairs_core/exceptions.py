@@ -101,7 +101,9 @@ class EngineError(HlpairsError):
 
 
 class EngineRunning(EngineError):
-    """Another engine already works in this data folder."""
+    """Another engine already works in this data folder; ``hlpairs engine`` then exits with `EXIT_CODE`."""
+
+    EXIT_CODE = 3
 
 
 class EngineUnreachable(EngineError):

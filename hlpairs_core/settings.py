@@ -36,13 +36,15 @@ class Settings(BaseSettings):
     Build it with `load_settings`, which turns a wrong value into a `SettingsError`.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     market: Annotated[str, AfterValidator(_known_market)] = Field(
         "auto",
         description="auto (mainnet if it answers at start, else demo), mainnet, testnet, demo, or a URL",
     )
-    data_dir: Path = Field(
+    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default_factory=lambda: platformdirs.user_data_path("hlpairs"),
         description="folder of recorded history, journal and locks; one sub-folder a market",
     )
@@ -53,7 +55,8 @@ class Settings(BaseSettings):
         15.0, gt=0, description="an engine started on demand stops after so many minutes without a reader"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the engine logs")
-    window: int = Field(336, ge=50, le=4999, description="bars in the fit of the screen")
+    # The exchange keeps 5,000 bars: one is unfinished, and one is the signal.
+    window: int = Field(336, ge=50, le=4998, description="bars in the fit of the screen")
     horizon_hours: float = Field(48.0, gt=0, le=720, description="longest hold, in hours")
     z_in: float = Field(2.0, gt=0, le=10, description="entry at this many standard deviations")
     z_out: float = Field(0.5, ge=0, lt=10, description="exit at this many standard deviations")

@@ -63,6 +63,15 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
     assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
+@pytest.mark.parametrize(
+    ("market", "said"), [("demo", "none is needed"), ("http://127.0.0.1:9", "allMids: no usable answer")]
+)
+def test_the_doctor_asks_the_exchange_of_the_chosen_market(monkeypatch, market, said):
+    monkeypatch.setenv("HLPAIRS_MARKET", market)
+    done = CliRunner().invoke(main, ["doctor"])
+    assert f"  exchange: {said}" in done.output
+
+
 def test_the_doctor_reports_each_check_on_a_line():
     done = CliRunner().invoke(main, ["doctor"])
     assert done.exit_code == 0, done.output

@@ -26,6 +26,10 @@ def test_an_argument_wins_over_the_environment_which_wins_over_the_env_file(monk
         ("HLPAIRS_MARKET", "ftp://host", "HLPAIRS_MARKET is 'ftp://host'"),
         ("HLPAIRS_Z_IN", "-1", "HLPAIRS_Z_IN is '-1': input should be greater than 0"),
         ("HLPAIRS_NOTIONAL_USD", "0", "HLPAIRS_NOTIONAL_USD is '0': input should be greater than 0"),
+        ("HLPAIRS_NOTIONAL_USD", "-5", "HLPAIRS_NOTIONAL_USD is '-5': input should be greater than 0"),
+        ("HLPAIRS_NOTIONAL_USD", "inf", "HLPAIRS_NOTIONAL_USD is 'inf': input should be a finite number"),
+        ("HLPAIRS_IDLE_MINUTES", "nan", "HLPAIRS_IDLE_MINUTES is 'nan': input should be a finite number"),
+        ("HLPAIRS_WINDOW", "4999", "HLPAIRS_WINDOW is '4999': input should be less than or equal to 4998"),
         ("HLPAIRS_DEPENDENCE", "none", "HLPAIRS_DEPENDENCE is 'none': input should be 'any', 'inverse' or 'positive'"),
         ("HLPAIRS_WINDO", "3", "HLPAIRS_WINDO is not a setting: did you mean HLPAIRS_WINDOW?"),
     ],
@@ -42,6 +46,12 @@ def test_a_misspelt_name_in_the_env_file_is_refused_and_names_of_other_programs_
     (tmp_path / ".env").write_text("HLPAIRS_ZIN=2\n")
     with pytest.raises(SettingsError, match="HLPAIRS_ZIN is not a setting: did you mean HLPAIRS_Z_IN"):
         load_settings()
+
+
+def test_the_data_folder_may_be_given_from_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HLPAIRS_DATA_DIR", "~/pairs")
+    assert load_settings().data_dir == tmp_path / "pairs"
 
 
 def test_a_trailing_slash_of_an_exchange_s_address_is_dropped():

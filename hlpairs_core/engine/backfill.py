@@ -1,6 +1,7 @@
 """Fetches history into the store without an engine, and shows how far it has come."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 
 import pandas as pd
@@ -10,7 +11,7 @@ from hlpairs_core.engine.history import History
 from hlpairs_core.engine.ingest import Ingest, by_liquidity
 from hlpairs_core.engine.run import market_client
 from hlpairs_core.engine.venue import choose_venue
-from hlpairs_core.exceptions import InputError, StoreNotWritable
+from hlpairs_core.exceptions import ExchangeError, InputError, StoreNotWritable
 from hlpairs_core.intervals import interval_duration
 from hlpairs_core.settings import Settings
 from hlpairs_core.store import FolderLock
@@ -36,6 +37,8 @@ async def run_backfill(
         If a coin is not listed.
     StoreNotWritable
         If what was fetched cannot be stored.
+    ExchangeError
+        If a coin could not be fetched; the others are stored.
     """
     with FolderLock(settings.data_dir, "engine"):
         venue = await choose_venue(settings)
@@ -52,11 +55,16 @@ async def run_backfill(
                 ingest = Ingest(client, history)
                 announce(f"{len(wanted)} coins, {bars} bars up to {last:%Y-%m-%d %H:%M} UTC -> {history.folder}")
                 first = last - (bars - 1) * duration
-                for name, fetch in (("candles", ingest.candles), ("funding", ingest.funding)):
-                    await _round(name, fetch, wanted, first, last)
-                trouble = await ingest.flush()
+                failed: dict[str, str] = {}
+                try:
+                    for name, fetch in (("candles", ingest.candles), ("funding", ingest.funding)):
+                        failed |= await _round(name, fetch, wanted, first, last)
+                finally:
+                    trouble = history.flush()
                 if trouble:
                     raise StoreNotWritable(trouble)
+                if failed:
+                    raise ExchangeError(f"{len(failed)} of {len(wanted)} coins are not complete: run it again")
         finally:
             if venue.simulator is not None:
                 await asyncio.to_thread(venue.simulator.stop)
@@ -75,8 +83,9 @@ async def _round(
     coins: list[str],
     first: pd.Timestamp,
     last: pd.Timestamp,
-) -> None:
+) -> dict[str, str]:
     with tqdm(total=len(coins), desc=name, unit="coin") as bar:
         failed = await fetch(coins, first, last, progress=lambda done: bar.update(done - bar.n))
     for coin, reason in failed.items():
-        tqdm.write(f"{coin}: {reason}")
+        tqdm.write(f"{coin}: {reason}", file=sys.stderr)
+    return failed

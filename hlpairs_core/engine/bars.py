@@ -15,7 +15,7 @@ from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.payload import Loading
 from hlpairs_core.engine.refit import Refitter, ScreenJob
 from hlpairs_core.engine.snapshot import Selection, State
-from hlpairs_core.exceptions import ExchangeError
+from hlpairs_core.exceptions import ExchangeError, StoreError
 from hlpairs_core.exchange import HyperliquidClient, OrderBook
 from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market import MarketState
@@ -85,71 +85,90 @@ class Bars:
         self._contexts_at = 0.0
         self._screened: pd.Timestamp | None = None
         self._tried: set[tuple[int, str]] = set()
-        self.contexts = pd.DataFrame()
+        self.contexts: pd.DataFrame | None = None
         self.books: dict[str, OrderBook] = {}
 
     async def step(self) -> None:
         """Screen the last closed bar if it is new; else fill in history, or wait for the next close."""
-        if self._clock() - self._contexts_at >= CONTEXT_SECONDS or self._screened is None:
-            await self._refresh_contexts()
-        last = self._now().floor(self._duration) - self._duration
+        last = self._screened
+        if last is None or self._stale() or self._last_bar(self._now()) != last:
+            # Between messages the market's time is an estimate, which runs on where a replay has ended: whether a
+            # bar has closed is for the exchange's own clock to say.
+            last = self._last_bar(await self._refresh_contexts())
         if last != self._screened:
             await self._close_bar(last)
         elif not await self._fill_in(last):
-            await self._sleep(min(CONTEXT_SECONDS, self._seconds_to_close()))
+            await self._sleep(min(CONTEXT_SECONDS, self._seconds_to_close(last)))
 
     def eligible(self) -> list[str]:
         """Return the coins with enough notional to be screened, most liquid first."""
+        assert self.contexts is not None
         enough = self.contexts["day_notional_usd"] >= self._settings.min_day_notional_usd
         return [coin for coin in by_liquidity(self.contexts) if enough[coin]]
 
+    def _stale(self) -> bool:
+        # A wall clock that was set back makes the age negative.
+        return not 0 <= self._clock() - self._contexts_at < CONTEXT_SECONDS
+
     def _now(self) -> pd.Timestamp:
         time = self._state.market_time(self._clock())
-        if time is None:
-            raise ExchangeError("the exchange has not answered yet: the market's time is unknown")
+        assert time is not None
         return time
 
-    def _seconds_to_close(self) -> float:
-        """Wall time until the present bar can be asked for."""
+    def _last_bar(self, now: pd.Timestamp) -> pd.Timestamp:
+        """Open of the newest bar that has closed by market time `now`."""
+        return now.floor(self._duration) - self._duration
+
+    def _seconds_to_close(self, last: pd.Timestamp) -> float:
+        """Wall time until the bar after `last` can be asked for."""
         assert self._state.stamp is not None
         speed = max(self._state.stamp.speed, 1e-9)
-        now = self._now()
-        left: float = (now.floor(self._duration) + self._duration - now).total_seconds() / speed
+        left: float = (last + 2 * self._duration - self._now()).total_seconds() / speed
         length: float = self._duration.total_seconds() / speed
-        return left + min(GRACE_SECONDS, 0.1 * length)
+        return max(0.0, left) + min(GRACE_SECONDS, 0.1 * length)
 
-    async def _refresh_contexts(self) -> None:
-        self.contexts = await self._client.contexts()
-        self._contexts_at = self._clock()
-        if self._state.stamp is None:
-            self._state.stamp = self._client.stamp
+    async def _refresh_contexts(self) -> pd.Timestamp:
+        """Ask for the universe; return the market time of the answer."""
+        contexts = await self._client.contexts()
+        assert self._client.stamp is not None
+        self._state.hear(self._client.stamp)
+        self.contexts, self._contexts_at = contexts, self._clock()
+        return self._client.stamp.time
 
     async def _close_bar(self, last: pd.Timestamp) -> None:
+        coins = self.eligible()
+        if len(coins) < 2:
+            self._state.selection, self._state.empty = None, self._too_few_trade(coins)
+        else:
+            if self._screened is None and len(coins) > FIRST_COINS:
+                await self._fetch(coins[:FIRST_COINS], last, total=len(coins))
+                await self._select(coins[:FIRST_COINS], last, wanted=len(coins))
+                self._chosen(False)
+            await self._fetch(coins, last, total=len(coins))
+            await self._select(coins, last, wanted=len(coins))
         if self._screened is not None:
             self._metrics.bars_skipped.inc(max(0, round((last - self._screened) / self._duration) - 1))
-            await self._refresh_contexts()
-        coins = self.eligible()
-        self._state.empty = None if len(coins) > 1 else self._why_empty(coins)
-        if self._state.empty is not None:
-            self._state.selection, self._state.loading, self._screened = None, None, last
-            self._chosen(True)
-            return
-        if self._screened is None and len(coins) > FIRST_COINS:
-            await self._fetch(coins[:FIRST_COINS], last, total=len(coins))
-            await self._select(coins[:FIRST_COINS], last, wanted=len(coins))
-            self._chosen(False)
-        await self._fetch(coins, last, total=len(coins))
-        self._state.loading = None
-        await self._select(coins, last, wanted=len(coins))
-        self._screened = last
+        self._screened, self._state.loading = last, None
         self._tried.clear()
         self._metrics.bars.inc()
         self._chosen(True)
 
-    def _why_empty(self, coins: list[str]) -> str:
+    def _too_few_trade(self, coins: list[str]) -> str:
+        assert self.contexts is not None
         return (
             f"No pair can be formed: {len(coins)} of {len(self.contexts)} listed coins trade at least "
             f"{self._settings.min_day_notional_usd:,.0f} USD a day."
+        )
+
+    def _too_few_bars(self, candles: pd.DataFrame) -> str | None:
+        """Say so where the window is longer than the history of all coins but one."""
+        needed, held = self._settings.window + 1, candles.groupby("coin", observed=True).size()
+        enough = int((held >= needed).sum())
+        if enough > 1:
+            return None
+        return (
+            f"No pair can be formed: {enough} of {len(held)} coins have the {needed:,} closed bars that a window of "
+            f"{self._settings.window:,} needs; the longest history has {held.max():,}. Set HLPAIRS_WINDOW lower."
         )
 
     def _first_bar(self, last: pd.Timestamp) -> pd.Timestamp:
@@ -163,15 +182,24 @@ class Bars:
 
         progress(0)
         failed = await self._ingest.candles(coins, self._first_bar(last), last, progress=progress)
-        self._state.problems.report("store", await self._ingest.flush() or "; ".join(self._history.problems) or None)
+        await self._store()
         names = ", ".join(list(failed)[:5])
         text = f"{len(failed)} of {len(coins)} coins could not be fetched ({names}): screened without what is missing"
         self._state.problems.report("candles", text if failed else None)
         if coins and len(failed) == len(coins):
             raise ExchangeError(f"no candles could be fetched: {next(iter(failed.values()))}")
 
+    async def _store(self) -> None:
+        self._state.problems.report("store", await self._ingest.flush())
+        for text in self._history.problems:
+            self._state.problems.note("store", text)
+
     async def _select(self, coins: list[str], last: pd.Timestamp, *, wanted: int) -> None:
         job = await self._job(coins, last)
+        self._state.empty = self._too_few_bars(job.candles)
+        if self._state.empty is not None:
+            self._state.selection = None
+            return
         result, seconds = await self._refitter.run(job)
         # Books of all coins would cost most of a minute's budget: those of the head decide.
         self.books = await self._books_of(result)
@@ -182,11 +210,16 @@ class Bars:
         self._state.selection = Selection.of(result, seconds + again, loaded=loaded, wanted=wanted)
 
     async def _job(self, coins: list[str], last: pd.Timestamp) -> ScreenJob:
-        first = self._first_bar(last)
+        first, known = self._first_bar(last), len(self._history.problems)
         candles = await asyncio.to_thread(self._history.candles.read, coins, first, last)
-        if candles.empty:
-            raise ExchangeError(f"none of {len(coins)} coins has a closed candle yet")
-        funding = await asyncio.to_thread(self._history.funding.read, coins, first, last)
+        if len(self._history.problems) > known:
+            # What it held counts as missing only now: the next try fetches it before it screens.
+            raise StoreError(self._history.problems[-1])
+        if candles.empty or candles["time"].max() < last:
+            closed_at = last + self._duration
+            raise ExchangeError(f"the exchange has no candle yet of the bar that closed at {closed_at:%Y-%m-%d %H:%M}")
+        assert self.contexts is not None
+        funding = await asyncio.to_thread(self._history.funding_of_bars, coins, first, last)
         market = MarketState(as_of=self._now(), contexts=self.contexts, mids=self._state.mids)
         return ScreenJob(candles, funding, last + self._duration, self._settings, self._costs, market)
 
@@ -220,16 +253,17 @@ class Bars:
         """Fetch one coin's missing history, funding of the window first; False when all is there."""
         job = await asyncio.to_thread(self._next_missing, last)
         if job is None:
-            await self._ingest.flush()
+            await self._store()
             return False
         number, coin, first = job
         self._tried.add((number, coin))  # once a bar: a hole that stays is not worth asking for again and again
         fetch = self._ingest.candles if number == 1 else self._ingest.funding
         await fetch([coin], first, last)
-        self._state.problems.report("store", self._ingest.trouble or "; ".join(self._history.problems) or None)
+        self._state.problems.report("store", self._ingest.trouble)
         return True
 
     def _next_missing(self, last: pd.Timestamp) -> tuple[int, str, pd.Timestamp] | None:
+        assert self.contexts is not None
         deep, everyone = last - (DEEP_BARS - 1) * self._duration, by_liquidity(self.contexts)
         rounds = (
             (self._history.funding, self.eligible(), self._first_bar(last)),

@@ -126,10 +126,16 @@ class EngineClient:
                 address, additional_headers=self._headers, max_size=2**24, proxy=None, ping_interval=20
             ) as socket:
                 async for message in socket:
-                    yield json.loads(message)
+                    yield self._answer(message)
         except (OSError, TimeoutError, websockets.WebSocketException) as error:
             raise EngineUnreachable(self._unreachable(error)) from error
         raise EngineUnreachable(self._unreachable("it closed the connection"))
+
+    def _answer(self, message: str | bytes) -> TopPayload:
+        try:
+            return cast("TopPayload", json.loads(message))
+        except ValueError as error:
+            raise EngineError(f"what answers at {self.url} is no engine: {message[:80]!r}") from error
 
     def _unreachable(self, cause: object) -> str:
         return f"the engine at {self.url} does not answer ({cause}): start it with `hlpairs engine`"
@@ -146,11 +152,19 @@ class EngineClient:
         return response
 
     def _json(self, path: str, ok: tuple[int, ...] = (200,), **params: Any) -> Any:
-        return self._get(path, ok, **params).json()
+        response = self._get(path, ok, **params)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise EngineError(f"what answers {path} at {self.url} is no engine: {response.text[:80]!r}") from error
 
     def _frame(self, path: str, coins: Iterable[str] | None, **params: Any) -> "pd.DataFrame":
         import pandas as pd
 
         if coins is not None:
             params["coins"] = json.dumps(list(coins))
-        return pd.read_parquet(io.BytesIO(self._get(path, **params).content))
+        content = self._get(path, **params).content
+        try:
+            return pd.read_parquet(io.BytesIO(content))
+        except (ValueError, OSError) as error:  # pyarrow's errors are among them
+            raise EngineError(f"what answers {path} at {self.url} is no engine: {content[:80]!r}") from error

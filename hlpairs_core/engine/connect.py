@@ -3,20 +3,23 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hlpairs_core.engine.client import EngineClient
-from hlpairs_core.exceptions import EngineError, EngineUnreachable
+from hlpairs_core.exceptions import EngineError, EngineRunning
 
 __all__ = ["RunningEngine", "connect", "find", "start"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+PROBE_SECONDS = 5.0
 LOG_NAME = "engine.log"
+LOG_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -76,23 +79,32 @@ def connect(data_dir: Path | str | None = None, *, market: str | None = None) ->
         _check_market(found, market)
         return found.client()
     options = ["--market", settings.market, "--idle-minutes", str(settings.idle_minutes)]
-    return start(settings.data_dir, options, detach=True).client()
+    engine = start(settings.data_dir, options, detach=True)
+    _check_market(engine, market)
+    return engine.client()
 
 
 def find(data_dir: Path) -> RunningEngine | None:
-    """Return the engine that works in `data_dir` and answers, or None."""
+    """Return the engine that works in `data_dir` and answers, or None.
+
+    What an engine that was killed left behind is passed over, also where another program has its port by now.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be read.
+    """
     from hlpairs_core.store import RuntimeFile
 
-    said = RuntimeFile(data_dir / "engine.json").read()
-    if not said:
-        return None
+    said = RuntimeFile(data_dir / "engine.json").read() or {}
     try:
         engine = RunningEngine(said["url"], said["read_token"], said["market"], said["pid"])
-        with engine.client() as client:
-            client.health()
-    except (EngineUnreachable, KeyError):
+        # Without the token: whoever has the port now has not proved to be the engine.
+        with EngineClient(engine.url, timeout_seconds=PROBE_SECONDS) as client:
+            same = client.health()["pid"] == engine.pid
+    except (EngineError, KeyError, TypeError, AttributeError):
         return None
-    return engine
+    return engine if same else None
 
 
 def start(
@@ -103,7 +115,7 @@ def start(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Any] = time.sleep,
 ) -> RunningEngine:
-    """Start ``hlpairs engine`` and wait until it answers.
+    """Start ``hlpairs engine`` and wait until it answers; or, where somebody else was faster, until theirs does.
 
     Parameters
     ----------
@@ -114,21 +126,12 @@ def start(
     ------
     EngineError
         If it ends before it answers; the message carries the end of its log.
+    StoreNotWritable
+        If the folder cannot be written.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "hlpairs_core.cli",
-        "engine",
-        "--data",
-        str(data_dir),
-        "--port",
-        "0",
-        *options,
-    ]
-    data_dir.mkdir(parents=True, exist_ok=True)
-    log = data_dir / LOG_NAME
-    with log.open("wb") as output:
+    command = [sys.executable, "-m", "hlpairs_core.cli", "engine", "--data", str(data_dir), "--port", "0", *options]
+    with _open_log(data_dir) as output:
+        begun = output.tell()
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command if detach else [*command, "--with-parent"],
             stdin=subprocess.DEVNULL if detach else subprocess.PIPE,
@@ -136,15 +139,31 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=detach,
         )
+    if detach:
+        # It ends when nobody reads it, perhaps long before we do: somebody has to take note, or it stays a zombie.
+        threading.Thread(target=process.wait, daemon=True).start()
     deadline = clock() + START_SECONDS
-    while process.poll() is None and clock() < deadline:
+    # A process that ends because another one has the folder was not the first to start an engine: take that one.
+    while process.poll() in (None, EngineRunning.EXIT_CODE) and clock() < deadline:
         engine = find(data_dir)
         if engine is not None:
-            return RunningEngine(engine.url, engine.read_token, engine.market, engine.pid, process)
+            return replace(engine, process=process) if engine.pid == process.pid else engine
         sleep(0.1)
     process.kill()
-    tail = log.read_text(errors="replace").strip().splitlines()[-5:]
+    log = data_dir / LOG_NAME
+    tail = log.read_bytes()[begun:].decode(errors="replace").strip().splitlines()[-5:]
     raise EngineError(f"the engine did not start (exit {process.wait()}); its log {log} ends: {' | '.join(tail)}")
+
+
+def _open_log(data_dir: Path) -> IO[bytes]:
+    from hlpairs_core.store.files import store_errors
+
+    log = data_dir / LOG_NAME
+    with store_errors(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True)
+        # Appended to: somebody else's engine may be writing there.
+        kept = log.stat().st_size if log.exists() else 0
+        return log.open("ab" if kept < LOG_BYTES else "wb")
 
 
 def _check_market(engine: RunningEngine, market: str | None) -> None:

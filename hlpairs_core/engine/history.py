@@ -9,6 +9,7 @@ import pandas as pd
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.intervals import interval_duration
 from hlpairs_core.store import CandleStore, FundingStore
+from hlpairs_core.store.files import DISK, Files
 
 __all__ = ["Buffered", "History", "Range"]
 
@@ -21,7 +22,8 @@ SEGMENTS_AT_MOST = 60
 class Buffered:
     """A store that takes rows while the disk does not: they wait in memory and are read from there.
 
-    Safe to use from several threads, so that the event loop never waits for the disk.
+    Safe to use from several threads. `add` never waits for the disk, so that the event loop may call it; the other
+    methods do.
 
     Parameters
     ----------
@@ -34,7 +36,8 @@ class Buffered:
     def __init__(self, store: CandleStore | FundingStore, step: pd.Timedelta) -> None:
         self.store = store
         self._step = step
-        self._lock = threading.RLock()
+        self._disk = threading.RLock()  # held while the store works
+        self._lock = threading.Lock()  # held for an instant; taken after `_disk`, never before it
         self._frames: list[pd.DataFrame] = []
         self._spans: list[tuple[str, pd.Timestamp, pd.Timestamp]] = []
 
@@ -57,22 +60,29 @@ class Buffered:
         StoreError
             If it cannot be written; it then goes on waiting, and nothing is lost while the process lives.
         """
-        with self._lock:
-            if self._frames:
-                filled = [frame for frame in self._frames if len(frame)] or self._frames[:1]
-                self.store.append(pd.concat(filled, ignore_index=True), self._spans)
-                self._frames, self._spans = [], []
+        with self._disk:
+            frames, spans = self._held()
+            if frames:
+                filled = [frame for frame in frames if len(frame)] or frames[:1]
+                self.store.append(pd.concat(filled, ignore_index=True), spans)
+                with self._lock:
+                    del self._frames[: len(frames)], self._spans[: len(spans)]
             if self.store.segments > SEGMENTS_AT_MOST:
                 self.store.compact()
 
     def missing(self, coin: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Range]:
         """Return the ranges that nobody has asked for yet, both ends included, oldest first."""
-        with self._lock:
+        with self._disk:
             holes = self.store.missing(coin, start, end)
-            for name, first, last in self._spans:
-                if name == coin:
-                    holes = [part for hole in holes for part in self._cut(hole, (first, last))]
+            _, spans = self._held()
+        for name, first, last in spans:
+            if name == coin:
+                holes = [part for hole in holes for part in self._cut(hole, (first, last))]
         return holes
+
+    def _held(self) -> tuple[list[pd.DataFrame], list[tuple[str, pd.Timestamp, pd.Timestamp]]]:
+        with self._lock:
+            return list(self._frames), list(self._spans)
 
     def _cut(self, hole: Range, answered: Range) -> list[Range]:
         parts = [
@@ -88,9 +98,9 @@ class Buffered:
         end: pd.Timestamp | None = None,
     ) -> pd.DataFrame:
         """Return rows by coin and time (both ends included), waiting ones too."""
-        with self._lock:
+        with self._disk:
             stored = self.store.read(coins, start, end)
-            fresh = [frame for frame in self._frames if len(frame)]
+            fresh = [frame for frame in self._held()[0] if len(frame)]
         if not fresh:
             return stored
         waiting = pd.concat(fresh, ignore_index=True)[stored.columns]
@@ -114,13 +124,15 @@ class History:
         The market's sub-folder of the data folder.
     interval : str
         Of the candles.
+    files : Files, optional
+        What reads and changes the disk.
     """
 
-    def __init__(self, folder: Path, interval: str) -> None:
+    def __init__(self, folder: Path, interval: str, *, files: Files = DISK) -> None:
         self.folder = folder
         self.interval = interval
-        self.candles = Buffered(CandleStore(folder, interval), interval_duration(interval))
-        self.funding = Buffered(FundingStore(folder), pd.Timedelta(hours=1))
+        self.candles = Buffered(CandleStore(folder, interval, files=files), interval_duration(interval))
+        self.funding = Buffered(FundingStore(folder, files=files), pd.Timedelta(hours=1))
 
     def flush(self) -> str | None:
         """Store what waits; return why that failed, None when it did not."""
@@ -131,6 +143,14 @@ class History:
             except StoreError as error:
                 trouble = f"{error}. {part.waiting:,} rows wait in memory and are written when that is mended"
         return trouble
+
+    def funding_of_bars(self, coins: Sequence[str] | None, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        """Return the funding stamped inside the bars that open in ``first … last``.
+
+        A stamp comes some moments after its hour, so that the one at the open of the last bar lies behind it.
+        """
+        closed_at = last + interval_duration(self.interval)
+        return self.funding.read(coins, first, closed_at - pd.Timedelta(milliseconds=1))
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -114,12 +114,23 @@ class Ingest:
                 if self._unstored >= COINS_A_SEGMENT:
                     await self.flush()
 
-        await asyncio.gather(*(work() for _ in range(AT_A_TIME)))
+        # A group, so that nobody goes on fetching when one fails in a way that is not the exchange's.
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_A_TIME):
+                group.create_task(work())
         return failed
+
+    def _check_market(self) -> None:
+        stamp = self._client.stamp
+        if stamp is not None and stamp.name != self._history.folder.name:
+            raise ExchangeError(
+                f"the exchange is now the market {stamp.name}, not {self._history.folder.name}: nothing is stored"
+            )
 
     async def _candles_of(self, coin: str, hole: Range) -> None:
         first, last = hole
         frame = await self._client.candles(coin, self._history.interval, first, last)
+        self._check_market()
         # A bar that should be closed but is not there yet must be asked for again.
         answered = frame["time"].iloc[-1] if len(frame) else last - self._duration
         self._history.candles.add(frame.assign(coin=coin), [(coin, first, answered)] if first <= answered else [])
@@ -128,5 +139,6 @@ class Ingest:
         first, last = hole
         # Stamps come up to minutes after their hour.
         frame = await self._client.funding_history(coin, first, last + pd.Timedelta(minutes=59))
+        self._check_market()
         hour = frame["time"].iloc[-1].floor("h") if len(frame) else last - pd.Timedelta(hours=1)
         self._history.funding.add(frame.assign(coin=coin), [(coin, first, hour)] if first <= hour else [])

@@ -27,11 +27,11 @@ class Row(TypedDict):
     same_side: bool  # β < 0: both legs lie on one side of the market
     beta: float  # ratio of notionals, x to y
     zscore: float | None  # now: newest mids; null where a mid is missing
-    signal_zscore: float  # at the close of the last closed bar: what the selection saw
+    signal_zscore: float | None  # at the close of the last closed bar: what the selection saw
     mark_state: Literal["entry", "faded", "reverted", "crossed", "unknown"]  # where z stands now
-    p_value: float
-    q_value: float  # Benjamini-Yekutieli over all tested pairs
-    correlation: float
+    p_value: float | None
+    q_value: float | None  # Benjamini-Yekutieli over all tested pairs
+    correlation: float | None
     half_life_hours: float | None
     hold_hours: float | None  # expected
     gross_bps: float | None  # expected reversion, before costs, at the newest mids

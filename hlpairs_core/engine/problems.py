@@ -11,6 +11,8 @@ __all__ = ["Problems", "forever"]
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
+# Long enough to be seen, short enough that what has been mended does not look broken for ever.
+NOTE_SECONDS = 900.0
 
 
 class Problems:
@@ -25,6 +27,7 @@ class Problems:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._known: dict[str, Problem] = {}
+        self._notes: dict[str, tuple[float, Problem]] = {}
 
     def report(self, source: str, text: str | None, *, retry_in_seconds: float | None = None) -> None:
         """Say what is wrong with `source`, or with None that nothing is."""
@@ -39,12 +42,21 @@ class Problems:
         since = known["since"] if known is not None else iso(self._clock())
         self._known[source] = Problem(source=source, since=since, text=text, retry_in_seconds=retry_in_seconds)
 
+    def note(self, source: str, text: str) -> None:
+        """Tell what happened and is over, such as a file that was set aside: once, for a quarter of an hour."""
+        if text not in self._notes:
+            log.warning("%s: %s", source, text)
+            now = self._clock()
+            self._notes[text] = (now, Problem(source=source, since=iso(now), text=text, retry_in_seconds=None))
+
     def __contains__(self, source: str) -> bool:
         return source in self._known
 
     def all(self) -> list[Problem]:
-        """Return them, oldest source first."""
-        return list(self._known.values())
+        """Return what is wrong now, oldest source first, then what happened lately."""
+        now = self._clock()
+        lately = [problem for noted, problem in self._notes.values() if now - noted < NOTE_SECONDS]
+        return [*self._known.values(), *lately]
 
 
 async def forever(
@@ -54,13 +66,18 @@ async def forever(
     while True:
         try:
             await step()
-        except HlpairsError as error:
-            problems.report(source, str(error), retry_in_seconds=RETRY_SECONDS)
         except Exception as error:
-            log.exception("%s failed", source)
-            text = f"internal error ({type(error).__name__}), see the engine's log"
-            problems.report(source, text, retry_in_seconds=RETRY_SECONDS)
+            problems.report(source, _reason(source, error), retry_in_seconds=RETRY_SECONDS)
         else:
             problems.report(source, None)
             continue
         await sleep(RETRY_SECONDS)
+
+
+def _reason(source: str, error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):  # tasks that worked side by side: the first that failed says why
+        error = error.exceptions[0]
+    if isinstance(error, HlpairsError):
+        return str(error)
+    log.error("%s failed", source, exc_info=error)
+    return f"internal error ({type(error).__name__}), see the engine's log"

@@ -2,6 +2,9 @@
 
 import asyncio
 import multiprocessing
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -26,13 +29,13 @@ class ScreenJob:
     ----------
     candles, funding : pandas.DataFrame
         Long frames from the store; `funding` may be empty.
-    last_bar : pandas.Timestamp
-        Open time of the newest closed bar; later rows are not looked at.
+    closed_at : pandas.Timestamp
+        Close of the newest closed bar; what came later is not looked at.
     """
 
     candles: pd.DataFrame
     funding: pd.DataFrame
-    last_bar: pd.Timestamp
+    closed_at: pd.Timestamp
     settings: ScreenSettings
     costs: CostModel
     market: MarketState
@@ -45,14 +48,28 @@ def screen_bar(job: ScreenJob) -> tuple[ScreenResult, float]:
         job.candles,
         job.funding if len(job.funding) else None,
         interval=job.settings.interval,
-        end=job.last_bar,
+        end=job.closed_at,
     )
     result = screen(panel, settings=job.settings, costs=job.costs, market=job.market)
     return result, time.perf_counter() - started
 
 
 def _spawn() -> Executor:
-    return ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_belong_to_parent)
+
+
+def _belong_to_parent() -> None:
+    """In the worker: leave Ctrl-C to the engine, and end with it whatever the way it died."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def outlive_no_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=outlive_no_parent, daemon=True).start()
 
 
 class Refitter:

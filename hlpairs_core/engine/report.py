@@ -36,7 +36,7 @@ def screen_once(
     Raises
     ------
     EngineError
-        If the engine does not start, serves another market, or does not become ready.
+        If the engine does not start, serves another market, does not become ready, or finds no pair to form.
     InputError
         If the settings contradict each other.
     """
@@ -45,9 +45,15 @@ def screen_once(
         payload = wait_until_ready(client, note=note)
         if payload["market"]["fallback"]:
             note(f"! {payload['market']['fallback']}")
+        bar = payload["bar"]
+        if bar is None:
+            raise EngineError(payload["verdict"]["text"])
         bars = screening.window + 1 + EXTRA_BARS
         candles, funding = client.candles(bars=bars), client.funding(bars=bars)
-        panel = Panel.from_candles(candles, funding if len(funding) else None, interval=screening.interval)
+        # A bar may have closed since: some coins would have it already, and others not.
+        panel = Panel.from_candles(
+            candles, funding if len(funding) else None, interval=screening.interval, end=bar["closed_at"]
+        )
         state = market_state(client, panel.closed_at)
     return screen(panel, settings=screening, costs=cost_model(settings), market=state)
 

@@ -9,10 +9,13 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from hlpairs_core.costs import CostModel
 from hlpairs_core.engine.bars import Bars
+from hlpairs_core.engine.diary import Diary
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.payload import Settings as ShownSettings
@@ -22,7 +25,7 @@ from hlpairs_core.engine.server import Hub, Tokens, listen
 from hlpairs_core.engine.snapshot import State, build_payload, without_sparklines
 from hlpairs_core.engine.source import EngineSource
 from hlpairs_core.engine.ticks import Ticks
-from hlpairs_core.engine.venue import Venue, choose_venue
+from hlpairs_core.engine.venue import Simulator, Venue, choose_venue
 from hlpairs_core.exceptions import ExchangeError, StoreError
 from hlpairs_core.exchange import HyperliquidClient, MarketStamp, WeightBudget
 from hlpairs_core.screening import ScreenSettings
@@ -105,16 +108,18 @@ async def run_engine(
         runtime = RuntimeFile(settings.data_dir / "engine.json")
         try:
             lock.note(url=url)
-            runtime.write(
-                {"url": url, "read_token": tokens.read, "admin_token": tokens.admin}
-                | {"pid": os.getpid(), "market": settings.market}
-            )
+            runtime.write(_how_to_reach(url, tokens, settings.market))
             announce(url)
             live = _live(settings, screening, costs, state=state, hub=hub, source=source, metrics=metrics, clock=clock)
             await _until(stop, live, _idle(hub, idle_minutes, clock))
         finally:
-            runtime.remove()
             await close()
+            runtime.remove()
+
+
+def _how_to_reach(url: str, tokens: Tokens, market: str) -> dict[str, Any]:
+    who = {"pid": os.getpid(), "market": market}
+    return {"url": url, "read_token": tokens.read, "admin_token": tokens.admin, **who}
 
 
 def market_client(url: str) -> HyperliquidClient:
@@ -164,7 +169,8 @@ async def _idle(hub: Hub, minutes: float | None, clock: Callable[[], float]) -> 
     while left > 0:
         await asyncio.sleep(min(left, 60.0))
         if minutes is not None:
-            left = minutes * 60 if hub.listeners else hub.last_read + minutes * 60 - clock()
+            unread = 0.0 if hub.listeners else max(0.0, clock() - hub.last_read)
+            left = minutes * 60 - unread
     log.warning("nobody has read for %g minutes: stopping", minutes)
 
 
@@ -185,22 +191,18 @@ async def _live(
             stack.callback(venue.simulator.stop)
         state.address, state.fallback = venue.url, venue.fallback
         stamp = await _first_stamp(venue, state, hub, clock)
+        state.hear(stamp)
         client = await stack.enter_async_context(market_client(venue.url))
         ticker = await stack.enter_async_context(tick_client(venue.url))
         folder = settings.data_dir / stamp.name
         history = await asyncio.to_thread(History, folder, screening.interval)
         journal = Journal(folder / "journal.sqlite", clock)
         stack.callback(journal.close)
-        stack.callback(history.flush)
+        diary = Diary(journal, state.problems)
+        stack.callback(_store_the_rest, history, diary)
         refitter = Refitter()
         stack.callback(refitter.close)
-        ticks = Ticks(ticker, state=state, hub=hub, journal=journal, metrics=metrics, clock=clock)
-
-        def chosen(final: bool) -> None:
-            ticks.publish()
-            if final:
-                _keep_verdict(hub, journal, state)
-
+        ticks = Ticks(ticker, state=state, hub=hub, diary=diary, metrics=metrics, clock=clock)
         bars = Bars(
             client,
             history=history,
@@ -209,13 +211,41 @@ async def _live(
             costs=costs,
             refitter=refitter,
             metrics=metrics,
-            chosen=chosen,
+            chosen=lambda final: _publish(final, ticks, hub, diary),
             clock=clock,
         )
         source.open(bars, history, journal)
         async with asyncio.TaskGroup() as group:
             group.create_task(forever("ticks", ticks.step, state.problems, asyncio.sleep))
             group.create_task(forever("bars", bars.step, state.problems, asyncio.sleep))
+            if venue.simulator is not None:
+                group.create_task(_watch(venue.simulator, state.problems))
+
+
+def _publish(final: bool, ticks: Ticks, hub: Hub, diary: Diary) -> None:
+    """Publish a new selection, and keep a bar's final one for ever."""
+    ticks.publish()
+    bar = hub.current["bar"]
+    if final and bar is not None:
+        closed_ms = int(datetime.fromisoformat(bar["closed_at"]).timestamp() * 1000)
+        diary.add_verdict(without_sparklines(hub.current), bar_closed_ms=closed_ms)
+
+
+async def _watch(simulator: Simulator, problems: Problems) -> None:
+    """Say so when the simulated exchange that we started has ended."""
+    code = await asyncio.to_thread(simulator.process.wait)
+    problems.report("simulator", f"the simulated exchange has ended (exit {code}): restart hlpairs to go on")
+
+
+def _store_the_rest(history: History, diary: Diary) -> None:
+    """Store what still waits, at the end; what cannot be stored is named in the log."""
+    trouble = history.flush()
+    if trouble:
+        log.warning("%s; the engine stops now, and fetches them again at its next start", trouble)
+    try:
+        diary.write_verdicts()
+    except StoreError as error:
+        log.warning("%s. Verdicts that are lost: %d", error, diary.waiting)
 
 
 async def _first_stamp(venue: Venue, state: State, hub: Hub, clock: Callable[[], float]) -> MarketStamp:
@@ -231,16 +261,3 @@ async def _first_stamp(venue: Venue, state: State, hub: Hub, clock: Callable[[],
             else:
                 assert client.stamp is not None
                 return client.stamp
-
-
-def _keep_verdict(hub: Hub, journal: Journal, state: State) -> None:
-    payload = without_sparklines(hub.current)
-    bar = payload["bar"]
-    if bar is None or state.selection is None:
-        return
-    closed_ms = int(state.selection.result.closed_at.timestamp() * 1000)
-    try:
-        journal.add_verdict(payload, market=payload["market"]["name"], bar_closed_ms=closed_ms)
-        journal.prune()
-    except StoreError as error:
-        state.problems.report("journal", f"{error}. This bar's verdict is not in the journal")

@@ -1,5 +1,6 @@
 """The engine's HTTP and WebSocket API, on loopback."""
 
+import asyncio
 import hmac
 import json
 import logging
@@ -7,7 +8,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import tornado.web
 import tornado.websocket
@@ -17,11 +18,12 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 
 from hlpairs_core.engine.payload import TopPayload
-from hlpairs_core.exceptions import EngineError, InputError
+from hlpairs_core.exceptions import EngineError, HlpairsError, InputError
 
 __all__ = ["Hub", "Source", "Tokens", "listen", "parse_window"]
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 MAX_BARS = 5000
@@ -58,10 +60,10 @@ class Source(Protocol):
         """Whether all is well; ``ok`` is False where it is not."""
 
     def status(self) -> dict[str, Any]:
-        """What is held and done."""
+        """What is held and done; reads the disk, so it is called in a thread."""
 
     def history(self, window_seconds: float) -> list[dict[str, Any]]:
-        """Snapshots of the last so many seconds, oldest first."""
+        """Snapshots of the last so many seconds, oldest first; reads the disk, so it is called in a thread."""
 
     def books(self) -> dict[str, Any]:
         """Order books that the selection was priced with."""
@@ -115,14 +117,36 @@ class _Handler(tornado.web.RequestHandler):
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(f"{status_code} {self._reason}\n")
 
-    def _refuse(self, error: Exception) -> None:
-        self.set_status(400)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.write(f"{error}\n")
-
     def _send(self, body: Any) -> None:
         self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.write(json.dumps(body, allow_nan=False, default=str))
+        self.write(_json(body))
+
+    async def _send_from_disk(self, read: Callable[[], Any]) -> None:
+        """Answer with what `read` returns; it runs beside the event loop."""
+        body = await _refusing(self, asyncio.to_thread(lambda: _json(read())))
+        if body is not None:
+            self.set_header("Content-Type", "application/json; charset=utf-8")
+            self.write(body)
+
+
+def _json(body: Any) -> str:
+    return json.dumps(body, allow_nan=False, default=str)
+
+
+async def _refusing(handler: _Handler, answer: Awaitable[Answer]) -> Answer | None:
+    """Await an answer; where there is none, say why and return None."""
+    try:
+        return await answer
+    except InputError as error:
+        status, text = 400, str(error)
+    except HlpairsError as error:
+        # It may name folders, which are nobody's business but the owner's.
+        log.error("%s: %s", handler.request.path, error)
+        status, text = 503, "the data folder cannot be read, see the engine's log"
+    handler.set_status(status)
+    handler.set_header("Content-Type", "text/plain; charset=utf-8")
+    handler.write(f"{text}\n")
+    return None
 
 
 class _Top(_Handler):
@@ -131,12 +155,9 @@ class _Top(_Handler):
 
 
 class _History(_Handler):
-    def get(self) -> None:
-        try:
-            window = self.get_query_argument("window", "15m")
-            self._send({"window": window, "snapshots": self.source.history(parse_window(window))})
-        except InputError as error:
-            self._refuse(error)
+    async def get(self) -> None:
+        window = self.get_query_argument("window", "15m")
+        await self._send_from_disk(lambda: {"window": window, "snapshots": self.source.history(parse_window(window))})
 
 
 class _Health(_Handler):
@@ -147,8 +168,8 @@ class _Health(_Handler):
 
 
 class _Status(_Handler):
-    def get(self) -> None:
-        self._send(self.source.status())
+    async def get(self) -> None:
+        await self._send_from_disk(self.source.status)
 
 
 class _Books(_Handler):
@@ -158,14 +179,13 @@ class _Books(_Handler):
 
 class _Frame(_Handler):
     async def get(self, kind: str) -> None:
-        try:
-            coins, bars = self._coins(), self._bars()
-            body = await self.source.frame(kind, coins=coins, bars=bars)
-        except InputError as error:
-            self._refuse(error)
-            return
-        self.set_header("Content-Type", "application/vnd.apache.parquet")
-        self.write(body)
+        body = await _refusing(self, self._body(kind))
+        if body is not None:
+            self.set_header("Content-Type", "application/vnd.apache.parquet")
+            self.write(body)
+
+    async def _body(self, kind: str) -> bytes:
+        return await self.source.frame(kind, coins=self._coins(), bars=self._bars())
 
     def _coins(self) -> list[str] | None:
         text = self.get_query_argument("coins", None)
@@ -215,6 +235,7 @@ class TopSocket(tornado.websocket.WebSocketHandler, _Handler):
     """``WS /ws/top``: the newest answer at once, then every one after it that the reader keeps up with."""
 
     _sending = False
+    _next: str | None = None
 
     def check_origin(self, origin: str) -> bool:
         return origin.split("://")[-1] == self.request.host
@@ -231,15 +252,17 @@ class TopSocket(tornado.websocket.WebSocketHandler, _Handler):
         self.hub.last_read = self.clock()
 
     def offer(self, text: str) -> None:
-        """Send `text` unless the previous one is still on its way: a slow reader skips, it never queues."""
-        if self._sending:
-            return
-        self._sending = True
-        tornado.ioloop.IOLoop.current().add_callback(self._write, text)
+        """Send `text`, after the one that is on its way: a slow reader gets the newest next, and none is queued."""
+        self._next = text
+        if not self._sending:
+            self._sending = True
+            tornado.ioloop.IOLoop.current().add_callback(self._write)
 
-    async def _write(self, text: str) -> None:
+    async def _write(self) -> None:
         try:
-            await self.write_message(text)
+            while self._next is not None:
+                text, self._next = self._next, None
+                await self.write_message(text)
         except (tornado.websocket.WebSocketClosedError, StreamClosedError):
             self.hub.listeners.discard(self)
         finally:

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, cast
 
+import numpy as np
 import pandas as pd
 
 from hlpairs_core.engine.marks import MidsWindow, iso
@@ -20,6 +21,7 @@ from hlpairs_core.engine.payload import (
     Verdict,
 )
 from hlpairs_core.engine.problems import Problems
+from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import MarketStamp
 from hlpairs_core.screening import ScreenResult, mark
 
@@ -43,7 +45,7 @@ class Selection:
     Attributes
     ----------
     result : ScreenResult
-        Of the screen.
+        Of the screen; its candidates are cut down to those shown.
     refit_seconds : float
         Wall time of the screens of this bar, in the worker.
     shown : tuple of (y, x)
@@ -65,7 +67,11 @@ class Selection:
         first = [(lead.y, lead.x)] if lead is not None else []
         head = result.candidates.head(RUNNERS_UP + 1)
         rest = [pair for pair in zip(head["y"], head["x"], strict=True) if pair not in first]
-        return cls(result, refit_seconds, tuple(first + rest[:RUNNERS_UP]), loaded, wanted)
+        shown = tuple(first + rest[:RUNNERS_UP])
+        # A mark need not search all pairs on each tick.
+        pairs = zip(result.candidates["y"], result.candidates["x"], strict=True)
+        few = result.candidates[np.array([pair in shown for pair in pairs], dtype=bool)].reset_index(drop=True)
+        return cls(replace(result, candidates=few), refit_seconds, shown, loaded, wanted)
 
 
 @dataclass
@@ -83,6 +89,22 @@ class State:
     selection: Selection | None = None
     empty: str | None = None  # why no pair can be formed
     loading: Loading | None = None
+
+    def hear(self, stamp: MarketStamp) -> None:
+        """Take over the market's clock from a message.
+
+        Raises
+        ------
+        ExchangeError
+            If it comes from another market than the first one did, as when a simulated exchange was restarted
+            with another seed: what is stored and shown must not be mixed.
+        """
+        if self.stamp is not None and stamp.name != self.stamp.name:
+            raise ExchangeError(
+                f"the exchange at {self.address} is now the market {stamp.name}, not {self.stamp.name}: "
+                "restart the engine to follow it"
+            )
+        self.stamp = stamp
 
     def market_time(self, now: float) -> pd.Timestamp | None:
         """Return the market's clock at wall time `now`: the last message's, moved on at the market's speed."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +50,8 @@ class EngineSource:
         problems = self._state.problems.all()
         return {
             "ok": age is not None and age < FRESH_SECONDS and not problems,
-            "message_age_seconds": age,
+            "pid": os.getpid(),
+            "message_age_seconds": None if age is None else max(0.0, age),
             "problems": problems,
         }
 
@@ -64,6 +66,7 @@ class EngineSource:
                 "candle_segments": history.candles.store.segments,
                 "funding_segments": history.funding.store.segments,
                 "rows_waiting": history.candles.waiting + history.funding.waiting,
+                "set_aside": [*history.problems, *map(str, journal.problems)],
                 "last_verdicts": [_brief(entry) for entry in journal.verdicts(5)],
             }
         return {
@@ -93,21 +96,23 @@ class EngineSource:
         InputError
             If a coin is not listed, or nothing is known yet.
         """
-        if self._parts is None or self._parts[0].contexts.empty:
+        contexts = None if self._parts is None else self._parts[0].contexts
+        if self._parts is None or contexts is None:
             raise InputError("the engine has not heard from the exchange yet: ask again in a moment")
-        live, history, _ = self._parts
-        unknown = [coin for coin in coins or [] if coin not in live.contexts.index]
+        unknown = [coin for coin in coins or [] if coin not in contexts.index]
         if unknown:
             raise InputError(f"the exchange lists no coin {unknown[0]!r}: see /universe for those it does")
         if kind == "universe":
-            return _parquet(live.contexts.reset_index())
-        part = history.candles if kind == "candles" else history.funding
+            return await asyncio.to_thread(_parquet, contexts.reset_index())
+        return await asyncio.to_thread(self._rows, self._parts[1], kind, coins, bars)
+
+    def _rows(self, history: History, kind: str, coins: list[str] | None, bars: int) -> bytes:
         now = self._state.market_time(self._clock())
         assert now is not None
         duration = interval_duration(history.interval)
         last = now.floor(duration) - duration
-        frame = await asyncio.to_thread(part.read, coins, last - (bars - 1) * duration, last)
-        return _parquet(frame.astype({"coin": "str"}))
+        read = history.candles.read if kind == "candles" else history.funding_of_bars
+        return _parquet(read(coins, last - (bars - 1) * duration, last).astype({"coin": "str"}))
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

@@ -4,14 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import pandas as pd
-
+from hlpairs_core.engine.diary import Diary
 from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.server import Hub
 from hlpairs_core.engine.snapshot import State, build_payload, summary
-from hlpairs_core.exceptions import ExchangeError, StoreError
+from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import HyperliquidClient
-from hlpairs_core.store import Journal
 
 __all__ = ["Ticks"]
 
@@ -25,7 +23,7 @@ class Ticks:
     ----------
     client : HyperliquidClient
         Without retries, so that a late answer is skipped and not queued.
-    state, hub, journal, metrics
+    state, hub, diary, metrics
         Where the answer is built, from where it is sent, where it is kept, and the instruments.
     clock : callable
         Wall time, seconds since the epoch.
@@ -39,13 +37,13 @@ class Ticks:
         *,
         state: State,
         hub: Hub,
-        journal: Journal,
+        diary: Diary,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._client, self._state, self._hub = client, state, hub
-        self._journal, self._metrics = journal, metrics
+        self._diary, self._metrics = diary, metrics
         self._clock, self._sleep = clock, sleep
 
     async def step(self) -> None:
@@ -60,35 +58,30 @@ class Ticks:
         else:
             self._state.problems.report("exchange", None)
         self.publish()
-        await self._sleep(max(0.0, TICK_SECONDS - (self._clock() - started)))
+        await self._keep()
+        # A wall clock that was set back must not make the next tick late.
+        await self._sleep(min(TICK_SECONDS, max(0.0, TICK_SECONDS - (self._clock() - started))))
 
     async def _poll(self) -> None:
         mids = await self._client.all_mids()
+        assert self._client.stamp is not None
+        self._state.hear(self._client.stamp)
         self._metrics.ticks.inc()
-        self._state.stamp, self._state.mids = self._client.stamp, mids
-        self._state.message_at = self._clock()
+        self._state.mids, self._state.message_at = mids, self._clock()
         self._state.window.append(self._state.message_at, mids)
 
     def publish(self) -> None:
-        """Build the answer, keep its summary, and send it to everyone who listens."""
-        state, now = self._state, self._clock()
-        payload = build_payload(state, now=now)
+        """Build the answer and send it to everyone who listens."""
+        payload = build_payload(self._state, now=self._clock())
         self._hub.publish(payload)
         self._metrics.readers.set(len(self._hub.listeners))
         if payload["message_age_seconds"] is not None:
             self._metrics.message_age.set(payload["message_age_seconds"])
         if payload["bar"] is not None:
             self._metrics.bar_age.set(payload["bar"]["age_seconds"])
-            market_ms = int(_market_now(state, now).timestamp() * 1000)
-            try:
-                self._journal.add_snapshot(summary(payload), market_ms=market_ms)
-            except StoreError as error:
-                state.problems.report("journal", f"{error}. The page goes on; its history has a gap")
-            else:
-                state.problems.report("journal", None)
 
-
-def _market_now(state: State, now: float) -> pd.Timestamp:
-    time = state.market_time(now)
-    assert time is not None
-    return time
+    async def _keep(self) -> None:
+        """Store a summary of the newest answer, once there is one."""
+        payload, time = self._hub.current, self._state.market_time(self._clock())
+        if payload["bar"] is not None and time is not None:
+            await self._diary.write(summary(payload), market_ms=int(time.timestamp() * 1000))

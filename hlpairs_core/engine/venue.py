@@ -4,6 +4,7 @@ import asyncio
 import logging
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -74,7 +75,10 @@ def start_simulator(*, seed: int, speed: float) -> Simulator:
         text=True,
     )
     assert process.stdout is not None
+    too_late = threading.Timer(START_SECONDS, process.kill)
+    too_late.start()
     url = process.stdout.readline().strip()
+    too_late.cancel()
     if not url.startswith("http://"):
         process.kill()
         raise EngineError(f"the simulated exchange did not start (exit {process.wait()}): run `hlpairs simulate`")

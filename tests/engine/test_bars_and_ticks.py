@@ -82,8 +82,7 @@ async def test_the_selection_moves_on_when_the_next_bar_has_closed_and_not_befor
     first = world.state.selection
     world.now += 29 * 60  # 10:59 in the market
     await world.ticks.step()
-    for _ in range(80):
-        await world.bars.step()
+    await world.settle()
     assert world.state.selection is first
     world.now += 2 * 60  # 11:01
     await world.ticks.step()
@@ -103,10 +102,7 @@ async def test_bars_that_passed_meanwhile_are_skipped_and_counted(world):
 
 async def test_between_bars_it_fills_in_history_and_then_waits_for_the_close(world):
     await world.bars.step()
-    for _ in range(100):
-        await world.bars.step()
-        if world.naps:
-            break
+    await world.settle()
     assert world.naps[0] == pytest.approx(60.0)
     stored = world.history.candles.read(["BTC"])
     assert len(stored) == 4999

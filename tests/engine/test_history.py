@@ -1,5 +1,4 @@
-import errno
-from pathlib import Path
+import threading
 
 import pandas as pd
 import pytest
@@ -7,32 +6,15 @@ import pytest
 from hlpairs_core.engine.history import Buffered, History
 from hlpairs_core.exceptions import StoreNotWritable
 from hlpairs_core.store import CandleStore
-from hlpairs_core.store.files import DiskFiles
 
 HOUR = pd.Timedelta(hours=1)
 START = pd.Timestamp("2026-01-01", tz="UTC")
-
-
-class FullDisk(DiskFiles):
-    """A disk that has no room while `full` is True."""
-
-    full = False
-
-    def write(self, path: Path, data: bytes, mode: int) -> None:
-        if self.full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        super().write(path, data, mode)
 
 
 def candles(coin: str, first: int, last: int, price: float = 1.0) -> pd.DataFrame:
     time = pd.DatetimeIndex([START + hour * HOUR for hour in range(first, last + 1)]).as_unit("ms")
     prices = dict.fromkeys(("open", "high", "low", "close"), price)
     return pd.DataFrame({"coin": coin, "time": time, **prices, "volume": 1.0})
-
-
-@pytest.fixture
-def disk() -> FullDisk:
-    return FullDisk()
 
 
 @pytest.fixture
@@ -81,10 +63,38 @@ def test_many_segments_are_merged_into_one(buffered):
     assert len(buffered.read(["BTC"])) == 70
 
 
-def test_a_history_says_why_it_could_not_store_and_that_nothing_is_lost(tmp_path):
+def test_rows_are_taken_at_once_while_the_disk_is_busy(buffered, disk):
+    writing, go_on = threading.Event(), threading.Event()
+    write = disk.write
+
+    def slow(*arguments):
+        writing.set()
+        assert go_on.wait(30)
+        write(*arguments)
+
+    disk.write = slow
+    buffered.add(candles("BTC", 0, 4), [("BTC", START, START + 4 * HOUR)])
+    flushing = threading.Thread(target=buffered.flush)
+    flushing.start()
+    assert writing.wait(30)
+    buffered.add(candles("BTC", 5, 9), [("BTC", START + 5 * HOUR, START + 9 * HOUR)])  # would never return
+    go_on.set()
+    flushing.join()
+    assert buffered.waiting == 5, "what came while the disk was busy waits for the next flush"
+    assert len(buffered.read(["BTC"])) == 10
+    assert buffered.missing("BTC", START, START + 9 * HOUR) == []
+
+
+def test_the_funding_of_a_bar_is_stamped_a_moment_after_its_open(tmp_path):
     history = History(tmp_path, "1h")
-    disk = FullDisk()
-    history.candles = Buffered(CandleStore(tmp_path, "1h", files=disk), HOUR)
+    time = pd.DatetimeIndex([START, START + HOUR, START + 2 * HOUR]).as_unit("ms") + pd.Timedelta(milliseconds=70)
+    frame = pd.DataFrame({"coin": "BTC", "time": time, "funding_rate": [1e-5, 2e-5, 3e-5]})
+    history.funding.add(frame, [("BTC", START, START + 2 * HOUR)])
+    assert history.funding_of_bars(["BTC"], START, START + HOUR)["funding_rate"].tolist() == [1e-5, 2e-5]
+
+
+def test_a_history_says_why_it_could_not_store_and_that_nothing_is_lost(tmp_path, disk):
+    history = History(tmp_path, "1h", files=disk)
     assert history.flush() is None
     disk.full = True
     history.candles.add(candles("BTC", 0, 4), [("BTC", START, START + 4 * HOUR)])

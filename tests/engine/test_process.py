@@ -6,63 +6,23 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from engine_processes import CLI, SMALL, children_of, finish, gone, launch
 
 from hlpairs_core.engine import connect, find, start
 from hlpairs_core.engine.report import wait_until_ready
-from hlpairs_core.exceptions import EngineError
-
-CLI = [sys.executable, "-m", "hlpairs_core.cli"]
-SMALL = {"HLPAIRS_WINDOW": "120", "HLPAIRS_MIN_DAY_NOTIONAL_USD": "0"}
-
-
-def launch(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*CLI, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **SMALL, **environment},
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    process.terminate()
-    _, errors = process.communicate(timeout=20)
-    return errors
-
-
-def gone(pid: int, within: float = 15.0) -> bool:
-    """Whether a process ends, a zombie that nobody waits for counted as ended."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        os.sched_yield()
-    return False
+from hlpairs_core.exceptions import EngineError, EngineRunning
 
 
 @pytest.fixture(scope="module")
-def exchange() -> Iterator[str]:
-    process = launch("simulate", "--coins", "12", "--seed", "3")
-    yield process.stdout.readline().strip()
-    finish(process)
-
-
-@pytest.fixture
-def engine(exchange, tmp_path) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
-    process = launch("engine", "--market", exchange, "--data", str(tmp_path / "d"))
-    yield process, process.stdout.readline().strip(), tmp_path / "d"
+def engine(exchange, tmp_path_factory) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
+    folder = tmp_path_factory.mktemp("engine") / "d"
+    process = launch("engine", "--market", exchange, "--data", str(folder))
+    yield process, process.stdout.readline().strip(), folder
     finish(process)
 
 
@@ -71,10 +31,24 @@ def test_the_first_line_is_the_url_and_a_second_engine_is_refused_naming_the_fir
     assert httpx.get(url + "/pairs/top", trust_env=False).status_code == 200
     second = launch("engine", "--market", exchange, "--data", str(folder))
     _, errors = second.communicate(timeout=30)
-    assert second.returncode == 1
+    assert second.returncode == EngineRunning.EXIT_CODE
     assert f"{process.pid}" in errors
     assert url in errors
     assert "Traceback" not in errors
+
+
+def test_a_screen_asks_the_running_engine_and_prints_json(engine, exchange):
+    _, _, folder = engine
+    environment = {**os.environ, **SMALL}
+    done = subprocess.run(
+        [*CLI, "screen", "--data", str(folder), "--json"], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["funnel"]["coins_listed"] == 12
+    first = result["candidates"][0]
+    total = first["gross_bps"] - first["fee_bps"] - first["slippage_bps"] + first["funding_bps"]
+    assert first["net_edge_bps"] == pytest.approx(total, abs=1e-9)
 
 
 def test_the_engine_is_found_read_and_stopped_with_its_admin_token_only(engine):
@@ -97,24 +71,6 @@ def test_the_engine_is_found_read_and_stopped_with_its_admin_token_only(engine):
     assert token not in process.stderr.read()
 
 
-def test_a_screen_asks_the_running_engine_and_prints_json_or_a_table(engine, exchange):
-    _, _, folder = engine
-    environment = {**os.environ, **SMALL}
-    done = subprocess.run(
-        [*CLI, "screen", "--data", str(folder), "--json"], capture_output=True, text=True, env=environment, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["funnel"]["coins_listed"] == 12
-    first = result["candidates"][0]
-    total = first["gross_bps"] - first["fee_bps"] - first["slippage_bps"] + first["funding_bps"]
-    assert first["net_edge_bps"] == pytest.approx(total, abs=1e-9)
-    table = subprocess.run(
-        [*CLI, "screen", "--data", str(folder)], capture_output=True, text=True, env=environment, timeout=60
-    )
-    assert result["verdict"]["text"] in table.stdout
-
-
 def test_an_engine_started_for_somebody_ends_with_them_even_after_kill_9(exchange, tmp_path):
     code = (
         "import sys, pathlib; from hlpairs_core.engine import start\n"
@@ -128,15 +84,6 @@ def test_an_engine_started_for_somebody_ends_with_them_even_after_kill_9(exchang
     parent.communicate()
     assert gone(engine_pid)
     assert all(gone(pid) for pid in children), "the simulated exchange outlived its engine"
-
-
-def children_of(pid: int, *, at_least: int) -> list[int]:
-    deadline = time.monotonic() + 20
-    found: list[int] = []
-    while len(found) < at_least and time.monotonic() < deadline:
-        found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        os.sched_yield()
-    return found
 
 
 def test_an_engine_killed_without_warning_leaves_no_lock_behind(exchange, tmp_path):

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from hlpairs_core.engine.client import EngineClient
 from hlpairs_core.engine.server import Hub, Tokens, listen, parse_window
-from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError
+from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError, StoreError
 
 
 class FixedSource:
@@ -92,6 +92,18 @@ async def test_the_history_takes_a_window_and_refuses_nonsense_in_words(http):
     assert "window is 'soon'" in refused.text
 
 
+@pytest.mark.parametrize("path", ["/pairs/top/history", "/status", "/candles"])
+async def test_a_data_folder_that_cannot_be_read_is_said_so_without_its_name(server, http, path):
+    def broken(*_, **__):
+        raise StoreError("cannot read /nowhere/secret: input/output error")
+
+    server.source.history = server.source.status = server.source.frame = broken
+    response = await http.get(path)
+    assert response.status_code == 503
+    assert "the data folder cannot be read" in response.text
+    assert "secret" not in response.text
+
+
 async def test_health_is_503_when_something_is_wrong(server, http):
     assert (await http.get("/health")).status_code == 200
     server.source.ok = False
@@ -166,13 +178,13 @@ async def test_a_listener_gets_the_present_answer_at_once_and_each_new_one(serve
         assert json.loads(await socket.recv()) == {"n": 2}
 
 
-async def test_a_slow_listener_skips_answers_instead_of_queueing_them(server):
+async def test_a_slow_listener_gets_the_newest_answer_and_no_queue_of_old_ones(server):
     address = server.url.replace("http", "ws") + "/ws/top"
     async with websockets.connect(address, proxy=None) as socket:
         await socket.recv()
         for number in range(100):
-            server.hub.publish({"n": number})  # no turn of the loop in between: only the first can leave
-        assert json.loads(await socket.recv()) == {"n": 0}
+            server.hub.publish({"n": number})  # no turn of the loop in between: none can leave
+        assert json.loads(await socket.recv()) == {"n": 99}
         server.hub.publish({"n": 100})
         assert json.loads(await socket.recv()) == {"n": 100}
 
@@ -228,3 +240,19 @@ def test_a_refusal_by_the_engine_is_passed_on():
     transport = httpx.MockTransport(lambda _: httpx.Response(403, text="no"))
     with EngineClient("http://127.0.0.1:9", transport=transport) as client, pytest.raises(EngineError, match="403 no"):
         client.top()
+
+
+@pytest.mark.parametrize("call", ["top", "health", "candles"])
+def test_another_program_in_the_engine_s_place_is_recognised(call):
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>hello</html>"))
+    with (
+        EngineClient("http://127.0.0.1:9", transport=transport) as client,
+        pytest.raises(EngineError, match=r"is no engine: b?'<html>hello</html>'"),
+    ):
+        getattr(client, call)()
+
+
+async def test_a_client_shows_its_token_to_nobody(server):
+    client = EngineClient(server.url, "sesame")
+    assert "sesame" not in repr(client)
+    client.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from test_process import finish, launch
+from engine_processes import finish, launch
 
 from hlpairs_core.store import CandleStore, Journal
 
