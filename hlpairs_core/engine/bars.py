@@ -33,6 +33,7 @@ FIRST_COINS = 30
 # Beyond the window, so that a quiet spell at its start is not taken for the time before a listing.
 EXTRA_BARS = 48
 SHORTLIST = 20
+PASSES_AT_MOST = 4
 # The exchange keeps 5000 candles, the unfinished one among them.
 DEEP_BARS = 4999
 
@@ -56,6 +57,8 @@ class Bars:
         The instruments.
     chosen : callable
         Called when a selection was made: with True when it is the bar's final one.
+    shortlist : int
+        Of how many of the best pairs the books are asked for.
     clock : callable
         Wall time, seconds since the epoch.
     sleep : callable
@@ -73,12 +76,13 @@ class Bars:
         refitter: Refitter,
         metrics: Metrics,
         chosen: Callable[[bool], None],
+        shortlist: int = SHORTLIST,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._client, self._history, self._state = client, history, state
         self._settings, self._costs, self._refitter = settings, costs, refitter
-        self._metrics, self._chosen = metrics, chosen
+        self._metrics, self._chosen, self._shortlist = metrics, chosen, shortlist
         self._clock, self._sleep = clock, sleep
         self._ingest = Ingest(client, history)
         self._duration = interval_duration(settings.interval)
@@ -200,14 +204,31 @@ class Bars:
         if self._state.empty is not None:
             self._state.selection = None
             return
-        result, seconds = await self._refitter.run(job)
-        # Books of all coins would cost most of a minute's budget: those of the head decide.
-        self.books = await self._books_of(result)
-        priced = dataclasses.replace(job, market=dataclasses.replace(job.market, books=self.books))
-        result, again = await self._refitter.run(priced)
+        result, seconds = await self._screen(job)
         loaded = int(job.candles["coin"].nunique())
-        self._observe(result, seconds + again)
-        self._state.selection = Selection.of(result, seconds + again, loaded=loaded, wanted=wanted)
+        self._observe(result, seconds)
+        self._state.selection = Selection.of(result, seconds, loaded=loaded, wanted=wanted)
+
+    async def _screen(self, job: ScreenJob) -> tuple[ScreenResult, float]:
+        """Screen until the pair in the lead is priced from the books of its coins; return also the seconds it took.
+
+        Books of all coins would cost most of a minute's budget. A book may sink the pair that asked for it, and the
+        next one in the lead has to be priced from books as well.
+        """
+        asked: set[str] = set()
+        self.books, seconds = {}, 0.0
+        for _ in range(PASSES_AT_MOST):
+            market = dataclasses.replace(job.market, books=self.books)
+            result, took = await self._refitter.run(dataclasses.replace(job, market=market))
+            seconds += took
+            lead = result.top or result.nearest_miss
+            if lead is None or {lead.y, lead.x} <= asked:
+                break
+            head = result.candidates.head(self._shortlist)
+            coins = [coin for coin in dict.fromkeys([*head["y"], *head["x"], lead.y, lead.x]) if coin not in asked]
+            self.books = {**self.books, **await self._books_of(coins)}
+            asked.update(coins)
+        return result, seconds
 
     async def _job(self, coins: list[str], last: pd.Timestamp) -> ScreenJob:
         first, known = self._first_bar(last), len(self._history.problems)
@@ -223,9 +244,7 @@ class Bars:
         market = MarketState(as_of=self._now(), contexts=self.contexts, mids=self._state.mids)
         return ScreenJob(candles, funding, last + self._duration, self._settings, self._costs, market)
 
-    async def _books_of(self, result: ScreenResult) -> dict[str, OrderBook]:
-        head = result.candidates.head(SHORTLIST)
-        coins = list(dict.fromkeys([*head["y"], *head["x"]]))
+    async def _books_of(self, coins: list[str]) -> dict[str, OrderBook]:
         answers = await asyncio.gather(*(self._client.l2_book(coin) for coin in coins), return_exceptions=True)
         books: dict[str, OrderBook] = {}
         for coin, answer in zip(coins, answers, strict=True):

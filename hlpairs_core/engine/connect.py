@@ -74,13 +74,14 @@ def connect(data_dir: Path | str | None = None, *, market: str | None = None) ->
     from hlpairs_core.settings import load_settings
 
     settings = load_settings(data_dir=data_dir, market=market)
+    wanted = None if market is None else settings.market
     found = find(settings.data_dir)
     if found is not None:
-        _check_market(found, market)
+        _check_market(found, wanted)
         return found.client()
     options = ["--market", settings.market, "--idle-minutes", str(settings.idle_minutes)]
     engine = start(settings.data_dir, options, detach=True)
-    _check_market(engine, market)
+    _check_market(engine, wanted)
     return engine.client()
 
 

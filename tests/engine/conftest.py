@@ -80,14 +80,15 @@ class World:
     `market_ends` is when (on that clock) the market's time stops, as at the end of a replay.
     """
 
-    def __init__(self, folder: Path, *, n_coins: int = 12, start: pd.Timestamp = START, seed: int = 7, **settings):
+    def __init__(self, folder: Path, *, n_coins: int = 12, start: pd.Timestamp = START, seed: int = 7, **options):
         self.now = 1_000_000_000.0
         self.market_ends = math.inf
         self.folder = folder
         clock = self.market_clock
         self.market = synthetic_market(seed=seed, n_coins=n_coins, start=start, clock=clock)
         self.exchange = SimulatedExchange(self.market)
-        self.settings = ScreenSettings(**{"window": 120, "min_day_notional_usd": 0.0, **settings})
+        self.shortlist = options.pop("shortlist", 20)
+        self.settings = ScreenSettings(**{"window": 120, "min_day_notional_usd": 0.0, **options})
         self.naps: list[float] = []
         self.finals: list[bool] = []
 
@@ -123,6 +124,7 @@ class World:
             costs=CostModel(),
             refitter=self.refitter,
             chosen=self.chosen,
+            shortlist=self.shortlist,
             **parts,
         )
         self.source = EngineSource(self.state, clock=self.clock)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -226,3 +227,24 @@ async def test_the_source_serves_candles_books_and_universe(world):
     assert len(universe) == 12
     assert set(world.source.books()) == set(world.bars.books)
     assert world.source.status()["market"]["name"] == "demo-seed7-12"
+
+
+async def test_the_pair_in_the_lead_is_priced_from_books_even_if_the_first_leaders_books_sink_them(make_world):
+    world = await make_world(shortlist=1)
+    asked = []
+    original = world.client.l2_book
+
+    async def thin(coin):
+        book = await original(coin)
+        asked.append(coin)
+        if len(asked) > 4:
+            return book
+        return dataclasses.replace(book, bids=book.bids[:1] * [1, 1e-6], asks=book.asks[:1] * [1, 1e-6])
+
+    world.client.l2_book = thin
+    await world.bars.step()
+    lead = world.hub.current["top"] or world.hub.current["nearest_miss"]
+    assert len(asked) > 2, "the first leader's books should have sunk it"
+    assert len(asked) == len(set(asked)), "no book is asked for twice in one bar"
+    assert {lead["y"], lead["x"]} <= set(asked)
+    assert lead["slippage_source"] == "book" or lead["slippage_bps"] is None
