@@ -20,6 +20,9 @@ __all__ = ["HOST", "SimulatedExchange", "run", "serve"]
 HOST = "127.0.0.1"
 """The one address a simulated exchange listens on."""
 
+_SYNTHETIC = {"demo": "all", "replay": "path-in-bar, book, premium, open-interest"}
+"""What of each kind of market is made up: the value of ``X-Hlpairs-Synthetic``."""
+
 _HOST_NAMES = frozenset({HOST, "localhost"})
 _MAX_REQUEST_BYTES = 64 * 1024
 # Larger bodies are cut off by the transport, without an answer.
@@ -40,7 +43,8 @@ class SimulatedExchange:
     Notes
     -----
     Every reply carries ``X-Hlpairs-Market`` (``demo`` or ``replay``), ``X-Hlpairs-Market-Name``,
-    ``X-Hlpairs-Speed`` and ``X-Hlpairs-Time`` (the market time, in milliseconds, that it was given at).
+    ``X-Hlpairs-Speed``, ``X-Hlpairs-Time`` (the market time, in milliseconds, that it was given at) and
+    ``X-Hlpairs-Synthetic`` (what of it is made up: in a replay the recorded candles and funding are not).
 
     Examples
     --------
@@ -211,6 +215,7 @@ class _Handler(RequestHandler):
         self.set_header("X-Hlpairs-Market-Name", self.market.name)
         self.set_header("X-Hlpairs-Speed", f"{self.market.clock.speed:g}")
         self.set_header("X-Hlpairs-Time", str(self.time_ms))
+        self.set_header("X-Hlpairs-Synthetic", _SYNTHETIC[self.market.kind])
 
 
 class _HomeHandler(_Handler):

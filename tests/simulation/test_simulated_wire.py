@@ -246,6 +246,7 @@ async def test_every_reply_says_which_market_it_is(
     assert reply.headers["X-Hlpairs-Market-Name"] == "demo-seed7-40"
     assert reply.headers["X-Hlpairs-Speed"] == "1"
     assert reply.headers["X-Hlpairs-Time"] == str(demo.clock.time_ms())
+    assert reply.headers["X-Hlpairs-Synthetic"] == "all"
 
 
 async def test_a_taken_port_is_named(exchange: SimulatedExchange, demo: SimulatedMarket) -> None:
