@@ -165,7 +165,7 @@ def _axis(row: Mapping[str, Any], settings: Mapping[str, Any]) -> Axis:
         signal_z=signal_z,
         z_in=z_in,
         z_out=z_out,
-        limit=min(limit, 12.0),
+        limit=min(limit, max(4.0, 3 * z_in)),  # so that the thresholds' names never meet
         value=show.signed(z, 2),
         signal=show.signed(signal_z, 2),
         state=state,

@@ -24,6 +24,7 @@ __all__ = [
 
 UNKNOWN = "—"
 _MINUS = "−"
+_LARGEST = 1e12  # beyond it a number has an exponent instead of a line of digits
 
 
 def finite(value: object) -> float | None:
@@ -69,7 +70,7 @@ def text(value: object) -> str:
 
 
 def _decimals(value: float, digits: int) -> str:
-    shown = f"{abs(value):,.{digits}f}"
+    shown = f"{abs(value):,.{digits}f}" if abs(value) < _LARGEST else f"{abs(value):.2e}"
     below_zero = value < 0 and any(digit in "123456789" for digit in shown)
     return f"{_MINUS}{shown}" if below_zero else shown
 
@@ -108,8 +109,8 @@ def hours(value: object) -> str:
     if known is None:
         return UNKNOWN
     if known < 1:
-        return f"{known * 60:.0f} min"
-    return f"{known:.1f} h" if known < 72 else f"{known / 24:.1f} d"
+        return f"{number(known * 60, 0)} min"
+    return f"{number(known, 1)} h" if known < 72 else f"{number(known / 24, 1)} d"
 
 
 def duration(seconds: object) -> str:

@@ -19,15 +19,6 @@ from widgets.views import PageView
 __all__ = ["PageLayout"]
 
 _CSS = Path(__file__).parent / "static" / "page.css"
-_CARD_CLASSES = {
-    "loading": "hlp-face-loading",
-    "qualifies": "hlp-face-qualifies",
-    "none": "hlp-face-none",
-    "empty": "hlp-face-empty",
-    "stale": "hlp-face-stale",
-    "disconnected": "hlp-face-disconnected",
-    "error": "hlp-face-error",
-}
 
 
 class PageLayout:
@@ -36,7 +27,8 @@ class PageLayout:
     Parameters
     ----------
     on_action : callable
-        Called with ``(action, value)`` for a click in the page, on whatever thread the kernel uses.
+        Called with ``(action, value)`` for a click in the page, and when a browser has built it; on whatever thread
+        the kernel uses.
 
     Attributes
     ----------
@@ -47,7 +39,7 @@ class PageLayout:
     """
 
     def __init__(self, on_action: Callable[[str, str], None]) -> None:
-        self.chip = FreshnessChip()
+        self.chip = FreshnessChip(on_action)
         self.masthead, self.notices = Surface(), Surface()
         self.head, self.gauge, self.spark = Surface(on_action), Surface(), Surface()
         self.body, self.below = Surface(), Surface(on_action)
@@ -66,12 +58,17 @@ class PageLayout:
         self.head.html = head_html(view)
         self.below.html = below_html(view)
         role = f"hlp-card-{view.card.role}" if view.card else "hlp-card-bare"
-        self.card._dom_classes = ("hlp-card", _CARD_CLASSES[view.face], role)
+        self.card._dom_classes = ("hlp-card", f"hlp-face-{view.face}", role)
         if view.card is not None:
             self.gauge.html = gauge_html(view.card)
             self.spark.html = spark_html(view.card.sparkline)
             self.body.html = body_html(view.card)
             self.chart.show(view.card.sparkline)
+
+    def resend(self) -> None:
+        """Send every trait again: a browser that is still building the page misses what changes meanwhile."""
+        for widget in (*_descendants(self.root), *self.chart.parts):
+            widget.send_state()
 
     def close(self) -> None:
         """Close every widget of the page; idempotent."""

@@ -8,9 +8,9 @@ from widgets.views import MarketView, Notice, PageView, Progress, RunnerView
 
 __all__ = ["below_html", "body_html", "gauge_html", "head_html", "masthead_html", "notices_html", "spark_html"]
 
-_UNCALIBRATED = (
-    "Uncalibrated: the edge takes the fitted reversion at its word; it has not yet been checked against what "
-    "such pairs really earned in this market’s past."
+_CAVEAT = (
+    '<p class="hlp-caveat"><b>Uncalibrated.</b> The edge takes the fitted reversion at its word: it has not been '
+    "checked against what such pairs really earned in this market’s past.</p>"
 )
 
 
@@ -67,7 +67,8 @@ def head_html(view: PageView) -> str:
     return (
         f'<section class="hlp-head" aria-labelledby="hlp-pair">{intro}{_eyebrow_html(view)}'
         f'<div class="hlp-title">{_pair_html(view.card)}{_edge_html(view.card)}</div>'
-        f"{_misses_html(view.card)}{verdict if view.card.role == 'answer' else ''}</section>"
+        f"{_misses_html(view.card)}{verdict if view.card.role == 'answer' else ''}"
+        f"{'' if view.card.calibrated else _CAVEAT}</section>"
     )
 
 
@@ -103,7 +104,8 @@ def _pair_html(card: CardView) -> str:
         else ""
     )
     return (
-        f'<div class="hlp-pair"><h2 id="hlp-pair">{escape(first.coin)} <span>/</span> {escape(second.coin)}</h2>'
+        '<div class="hlp-pair"><h2 id="hlp-pair" tabindex="-1">'
+        f"{escape(first.coin)} <span>/</span> {escape(second.coin)}</h2>"
         f'<ul class="hlp-legs">{_leg_html(first)}{_leg_html(second)}</ul>{same_side}</div>'
     )
 
@@ -117,9 +119,7 @@ def _leg_html(leg: Leg) -> str:
 
 
 def _edge_html(card: CardView) -> str:
-    tag = ""
-    if not card.calibrated:
-        tag = f'<span class="hlp-tag" tabindex="0" title="{escape(_UNCALIBRATED)}">uncalibrated</span>'
+    tag = "" if card.calibrated else '<span class="hlp-tag">uncalibrated</span>'
     return (
         f'<div class="hlp-edge hlp-edge-{card.edge_kind}"><p class="hlp-label">Expected net edge {tag}</p>'
         f'<p class="hlp-big">{escape(card.edge)} <small>bps</small></p>'
@@ -152,7 +152,7 @@ def spark_html(sparkline: Sparkline) -> str:
     """Return the heading and the summary in words of the 15-minute line."""
     return (
         '<section class="hlp-spark-head" aria-labelledby="hlp-spark"><h3 id="hlp-spark">'
-        "z, last 15 minutes <small>UTC</small></h3>"
+        "z, last 15 minutes <small>real time, UTC</small></h3>"
         f'<p class="hlp-spark-summary">{escape(sparkline.summary)}</p></section>'
     )
 
@@ -179,10 +179,7 @@ def body_html(card: CardView) -> str:
 
 def below_html(view: PageView) -> str:
     """Return the runners-up, the funnel and the footnotes."""
-    notes = list(view.footnotes)
-    if view.card is not None and not view.card.calibrated:
-        notes.insert(0, _UNCALIBRATED)
-    footnotes = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    footnotes = "".join(f"<p>{escape(note)}</p>" for note in view.footnotes)
     footer = f'<footer class="hlp-footer">{footnotes}</footer>' if footnotes else ""
     return _runners_html(view) + _funnel_html(view) + footer
 
@@ -194,7 +191,7 @@ def _runners_html(view: PageView) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = "".join(_runner_html(row) for row in view.runners)
     return (
-        '<section class="hlp-runners" aria-labelledby="hlp-runners"><h2 id="hlp-runners">Runners-up</h2>'
+        '<section class="hlp-runners" aria-labelledby="hlp-runners"><h2 id="hlp-runners" tabindex="-1">Runners-up</h2>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
     )
 

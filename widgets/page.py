@@ -188,19 +188,19 @@ class TopPairPage:
             except Exception as error:  # an answer from outside the process can be anything
                 _log.warning("an answer of the engine cannot be read", exc_info=True)
                 return wrong_view(self._good, f"{type(error).__name__}: {error}")
-            self._good = self._forget_lost_selection(view)
+            self._forget_lost_selection(view)
+            self._good = view
         if self._outage is not None:
             return held_view(self._good, *self._outage)
         return self._good
 
-    def _forget_lost_selection(self, view: PageView) -> PageView:
+    def _forget_lost_selection(self, view: PageView) -> None:
         if not view.selection_lost:
             self._lost_since = None
         elif self._lost_since is None:
             self._lost_since = self._clock()
         elif self._clock() - self._lost_since >= _LOST_NOTICE_SECONDS:
             self._selected = None
-        return view
 
     def _stamp(self, view: PageView) -> None:
         age = view.message_age
@@ -223,6 +223,9 @@ class TopPairPage:
 
     def _act(self, action: str, value: str) -> None:
         if self._closed:
+            return
+        if action == "shown":
+            self._layout.resend()
             return
         if action == "back":
             self._selected = None

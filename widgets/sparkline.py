@@ -105,9 +105,14 @@ class SparklineChart:
             self._y.min, self._y.max = low - padding, high + padding
         self._levels.tick_values = round_levels(low - padding, high + padding)
 
+    @property
+    def parts(self) -> tuple[ipywidgets.Widget, ...]:
+        """The widgets that the figure is made of."""
+        return (*self.figure.marks, *self.figure.axes, self._x, self._y)
+
     def close(self) -> None:
         """Close the figure and all it is made of; idempotent."""
-        for part in (*self.figure.marks, *self.figure.axes, self._x, self._y, self.figure.layout, self.figure):
+        for part in (*self.parts, self.figure.layout, self.figure):
             part.close()
 
 

@@ -12,18 +12,8 @@ _STATIC = Path(__file__).parent / "static"
 _log = logging.getLogger(__name__)
 
 
-class Surface(anywidget.AnyWidget):
-    """A part of the page made of HTML; an update changes only what differs.
-
-    Parameters
-    ----------
-    on_action : callable, optional
-        Called with ``(action, value)`` when a reader clicks an element with ``data-action``; the thread it is
-        called on is not specified, and both texts come from the browser: not trusted.
-    """
-
-    _esm = _STATIC / "surface.js"
-    html = traitlets.Unicode("").tag(sync=True)
+class _Part(anywidget.AnyWidget):
+    """What the parts of the page share: the browser may send an action, two texts that are not trusted."""
 
     def __init__(self, on_action: Callable[[str, str], None] | None = None, **traits: Any) -> None:
         super().__init__(**traits)
@@ -40,8 +30,27 @@ class Surface(anywidget.AnyWidget):
             _log.warning("ignored a malformed message from the page: %.200r", content)
 
 
-class FreshnessChip(anywidget.AnyWidget):
+class Surface(_Part):
+    """A part of the page made of HTML; an update changes only what differs.
+
+    Parameters
+    ----------
+    on_action : callable, optional
+        Called with ``(action, value)`` when a reader clicks an element with ``data-action``; the thread it is
+        called on is not specified.
+    """
+
+    _esm = _STATIC / "surface.js"
+    html = traitlets.Unicode("").tag(sync=True)
+
+
+class FreshnessChip(_Part):
     """The age of the newest quote, counted in the browser.
+
+    Parameters
+    ----------
+    on_action : callable, optional
+        Called with ``("shown", "")`` each time a browser has built the page.
 
     Attributes
     ----------

@@ -122,6 +122,7 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
         frame,
         face=face,
         headline="" if top else "No pair qualifies now",
+        verdict=_dated(payload["bar"], frame.verdict),
         notices=notices,
         card=card,
         runners=tuple(_runner(row, shown) for row in others[:10]),
@@ -144,7 +145,7 @@ def _fresh_notices(frame: PageView, face: Face, lost: bool) -> tuple[Notice, ...
 def _market(market: Mapping[str, Any]) -> MarketView:
     kind, speed = market["kind"], show.finite(market["speed"])
     label = show.text(market["label"])
-    if kind == "replay" and speed is not None:
+    if speed is not None and speed != 1:
         label = f"{label} {speed:g}×"
     fallback = market["fallback"]
     at = "" if kind == "live" or market["time"] is None else show.utc_time(market["time"], date=True)
@@ -162,16 +163,27 @@ def _context(payload: Mapping[str, Any]) -> str:
     bar = payload["bar"]
     if bar is None:
         return ""
-    closed, age = show.utc_time(bar["closed_at"], seconds=False), show.duration(bar["age_seconds"])
-    quoted = show.utc_time(payload["updated_at"])
-    return f"Selected at the {closed} close of the {show.text(bar['interval'])} bar, {age} ago. Last quote {quoted}."
+    age, quoted = show.duration(bar["age_seconds"]), show.utc_time(payload["updated_at"])
+    selected = f"Selected at the {_close(bar)} of the {show.text(bar['interval'])} bar, {age} ago"
+    if payload["market"]["kind"] in ("demo", "replay"):  # two clocks are on the page: say which is which
+        return f"{selected} in market time. Last quote {quoted} in real time."
+    return f"{selected}. Last quote {quoted}."
+
+
+def _close(bar: Mapping[str, Any]) -> str:
+    return f"{show.utc_time(bar['closed_at'], seconds=False)} close"
+
+
+def _dated(bar: Mapping[str, Any] | None, verdict: str) -> str:
+    # Its numbers are those of the close, and other ones stand beside it.
+    return verdict if bar is None else f"At the {_close(bar)}: {verdict}"
 
 
 def _problem(problem: Mapping[str, Any]) -> Notice:
     retry = show.finite(problem["retry_in_seconds"])
     again = f" Trying again in {show.duration(retry)}." if retry is not None else ""
     title = f"Problem with the {show.text(problem['source'])} since {show.utc_time(problem['since'])}"
-    return Notice("warning", title, f"{show.text(problem['text'])}{again}")
+    return Notice("warning", title, f"{show.text(problem['text']).rstrip('.')}.{again}")
 
 
 def _progress(loading: Mapping[str, Any] | None) -> Progress | None:
@@ -186,7 +198,7 @@ def _progress(loading: Mapping[str, Any] | None) -> Progress | None:
 
 
 def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
-    net = show.finite(row["net_edge_bps"])
+    net, signal = show.finite(row["net_edge_bps"]), show.signed(row["signal_net_edge_bps"])
     sides = {"long": "▲ LONG", "short": "▼ SHORT"}
     key = pair_key(row)
     misses = row["misses"]
@@ -199,7 +211,7 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
         edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
         p_value=show.probability(row["p_value"]),
         half_life=show.hours(row["half_life_hours"]),
-        why=show.text(misses[0]) if misses else "Qualifies too; its net edge was smaller at the bar’s close.",
+        why=show.text(misses[0]) if misses else f"Qualifies too: {signal} bps at the bar’s close.",
         shown=key == shown,
     )
 

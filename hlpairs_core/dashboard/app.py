@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core.utils import ensure_async
+from jupyter_server.auth.logout import LogoutHandler
 from jupyter_server.utils import url_path_join
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 from traitlets.config import Config
 from voila.app import Voila
-from voila.static_file_handler import AllowListFileHandler
+from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
@@ -30,6 +31,8 @@ from hlpairs_core.exceptions import EngineError
 __all__ = ["DashboardApp", "dashboard_config"]
 
 _HOST = "127.0.0.1"
+# Of Voila's routes, what the page has no use for: each is one more way in.
+_UNUSED = (AllowListFileHandler, LogoutHandler)
 
 
 def dashboard_config(granted: Mapping[str, str], *, unwatched_seconds: float = 75.0) -> Config:
@@ -142,7 +145,10 @@ class DashboardApp(Voila):
                 kept.append((pattern, GuardedKernelSocket, *options))
             elif handler is TornadoVoilaHandler:
                 kept.append((url_path_join(self.server_url, r"/?"), PageHandler, *options))
-            elif handler is not AllowListFileHandler:
+            elif handler is TemplateStaticFileHandler:
+                # Voila's own pattern takes any path and stumbles over most.
+                kept.append((url_path_join(self.server_url, r"/voila/templates/(lab/static/\w[\w.-]*)"), handler))
+            elif handler not in _UNUSED:
                 kept.append((pattern, handler, *options))
         ready = (url_path_join(self.server_url, r"/ready"), ReadyHandler)
         return [ready, *kept, (r".*", NothingElse)]

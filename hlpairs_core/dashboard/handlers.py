@@ -66,6 +66,9 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
 
     def on_message(self, ws_message: str | bytes) -> None:
         """Pass a message on to the kernel; close the socket on one that cannot be read."""
+        if self.ws_connection is None:
+            # Closed, but what had arrived before is still handed in; Jupyter Server would take it for another protocol.
+            return
         try:
             if not well_formed(ws_message):
                 raise ValueError("not a v1 message")
@@ -85,7 +88,12 @@ class PageHandler(TornadoVoilaHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        """Render the notebook; other values of ``?theme=`` than light and dark are dropped."""
+        """Render the notebook; other values of ``?theme=`` than light and dark are dropped.
+
+        Each answer starts a kernel: what another site embeds, as an image or a frame, is refused with 403.
+        """
+        if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
+            raise web.HTTPError(403, "the page opens in a tab of its own only")
         for arguments in (self.request.arguments, self.request.query_arguments):
             if self.get_argument("theme", "light") not in ("light", "dark"):
                 arguments.pop("theme", None)

@@ -14,7 +14,7 @@ from engine_stand_in import EngineStandIn  # noqa: E402
 @pytest.fixture(scope="session")
 def engine() -> Iterator[EngineStandIn]:
     """One engine for all; a test says what it says."""
-    with EngineStandIn(lambda now: None) as stand_in:
+    with EngineStandIn(lambda now: None, period=0.2) as stand_in:
         yield stand_in
 
 

@@ -5,13 +5,12 @@ import re
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 import websockets
-from dashboard_process import run_dashboard
+from dashboard_process import run_dashboard, wait_until
 
 from hlpairs_core.dashboard import DashboardApp, notebook_path
 from hlpairs_core.dashboard.handlers import well_formed
@@ -21,15 +20,6 @@ from hlpairs_core.exceptions import EngineError
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the kernels from /proc")
-
-
-def wait_until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +79,8 @@ def test_granted_settings_replace_all_others():
         "voila/tree",
         "voila/api/contents/",
         "voila/templates/lab/static/../../../../../../../etc/passwd",
+        "voila/templates/lab/static/%2e%2e/%2e%2e/conf.json",
+        "logout",
         "api/kernels",
         "api/contents",
         "terminals",
@@ -107,6 +99,20 @@ def test_an_unknown_address_is_a_plain_page_of_ours(dashboard):
 
 def test_a_request_for_another_host_is_refused(dashboard):
     assert httpx.get(dashboard.url, headers={"Host": "evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize("destination", ["image", "iframe", "script", "empty"])
+def test_another_site_cannot_start_kernels_by_embedding_the_page(dashboard, visited, destination):
+    before = dashboard.kernels()
+    assert httpx.get(dashboard.url, headers={"Sec-Fetch-Dest": destination}).status_code == 403
+    assert dashboard.kernels() == before
+
+
+def test_a_kernel_has_no_statistics_library_in_memory(dashboard, visited, engine):
+    wait_until(lambda: engine.tokens)
+    loaded = Path(f"/proc/{max(dashboard.kernels())}/maps").read_text()
+    assert "/site-packages/numpy/" in loaded
+    assert [name for name in ("scipy", "statsmodels", "arch") if f"/site-packages/{name}/" in loaded] == []
 
 
 def test_a_hostile_theme_is_dropped(dashboard, visited):
@@ -167,8 +173,23 @@ async def test_a_malformed_message_closes_its_socket_and_the_server_goes_on(dash
     async with websockets.connect(channel(dashboard, visited[1]), subprotocols=[PROTOCOL], max_size=None) as socket_:
         await socket_.send(message)
         await asyncio.wait_for(socket_.wait_closed(), 10)
+    await still_serves(dashboard)
+
+
+async def still_serves(dashboard):
     async with httpx.AsyncClient(timeout=5) as client:
         assert (await client.get(f"{dashboard.url}ready")).status_code == 200
+
+
+async def test_what_arrives_after_a_malformed_message_is_not_read_any_more(dashboard, visited):
+    # Read as another protocol, the count of this message is some 100 million: seconds in which nothing is served.
+    late = kernel_message("kernel_info_request", {})
+    async with websockets.connect(channel(dashboard, visited[1]), subprotocols=[PROTOCOL], max_size=None) as socket_:
+        await socket_.send(b"\xff" * 16)
+        await socket_.send(late)
+        await asyncio.wait_for(socket_.wait_closed(), 5)
+    await still_serves(dashboard)
+    assert "Traceback" not in dashboard.log.read_text()
 
 
 def kernel_message(kind, content):

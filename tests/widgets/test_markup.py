@@ -132,7 +132,12 @@ def test_an_uncalibrated_edge_is_tagged_and_explained_in_a_sentence(calibrated):
     said["verdict"]["calibrated"] = calibrated
     view = page_view(said)
     assert ("uncalibrated" in words(head_html(view))) is not calibrated
-    assert ("Uncalibrated: the edge takes" in words(below_html(view))) is not calibrated
+    assert ("Uncalibrated. The edge takes the fitted reversion at its word" in words(head_html(view))) is not calibrated
+
+
+@pytest.mark.parametrize("name", ["qualifies", "none", "runner"])
+def test_no_card_shows_an_uncalibrated_edge_without_the_caveat(name):
+    assert "not been checked against what such pairs really earned" in words(head_html(VIEWS[name]))
 
 
 def test_both_legs_on_one_side_are_called_out():

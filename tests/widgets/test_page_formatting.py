@@ -41,7 +41,17 @@ def test_dollars_stand_after_the_sign(value, digits, sign, shown):
     assert show.usd(value, digits, sign=sign) == shown
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.5, "30 min"), (6.42, "6.4 h"), (71.94, "71.9 h"), (76.8, "3.2 d")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(-1e300, "−1.00e+300"), (2e12, "+2.00e+12"), (9e11, "+900,000,000,000.0")]
+)
+def test_a_number_out_of_this_world_has_an_exponent_and_not_a_line_of_digits(value, shown):
+    assert show.signed(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.5, "30 min"), (6.42, "6.4 h"), (71.94, "71.9 h"), (76.8, "3.2 d"), (1e6, "41,666.7 d"), (1e300, "4.17e+298 d")],
+)
 def test_hours_are_shown_in_the_unit_that_fits(value, shown):
     assert show.hours(value) == shown
 

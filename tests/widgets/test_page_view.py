@@ -15,6 +15,28 @@ def test_a_qualifying_pair_is_the_answer():
     assert view.context == "Selected at the 13:00 UTC close of the 1h bar, 45 min ago. Last quote 13:45:02 UTC."
 
 
+@pytest.mark.parametrize("kind", ["demo", "replay"])
+def test_where_the_market_has_a_clock_of_its_own_each_time_says_whose_it_is(kind):
+    said = payloads.payload()
+    said["market"]["kind"] = kind
+    assert page_view(said).context == (
+        "Selected at the 13:00 UTC close of the 1h bar, 45 min ago in market time. "
+        "Last quote 13:45:02 UTC in real time."
+    )
+
+
+def test_the_verdict_says_that_its_numbers_are_those_of_the_close():
+    assert page_view(payloads.payload()).verdict.startswith("At the 13:00 UTC close: AAVE / LINK qualifies")
+    assert page_view(payloads.none_qualifies()).verdict.startswith("At the 13:00 UTC close: Of 13,203 pairs")
+    assert page_view(payloads.loading()).verdict == "Fetching two weeks of hourly candles."
+
+
+def test_a_runner_up_that_qualifies_too_says_with_how_much_it_came_behind():
+    said = payloads.payload()
+    said["runners_up"][0].update(qualifies=True, misses=[], signal_net_edge_bps=19.54)
+    assert page_view(said).runners[0].why == "Qualifies too: +19.5 bps at the bar’s close."
+
+
 def test_without_one_the_page_says_so_and_shows_what_sinks_the_nearest_miss():
     view = page_view(payloads.none_qualifies())
     assert (view.face, view.headline, view.card.role) == ("none", "No pair qualifies now", "nearest")
@@ -52,6 +74,7 @@ def test_ten_seconds_of_silence_are_stale(age, face):
         ({"kind": "live", "label": "LIVE"}, "LIVE", "●"),
         ({"kind": "replay", "label": "REPLAY", "speed": 60.0}, "REPLAY 60×", "▶"),
         ({"kind": "demo", "label": "DEMO"}, "DEMO", "◆"),
+        ({"kind": "demo", "label": "DEMO", "speed": 60.0}, "DEMO 60×", "◆"),
         ({"kind": "unverified", "label": "UNVERIFIED"}, "UNVERIFIED", "▲"),
     ],
 )
@@ -63,8 +86,9 @@ def test_the_market_is_named_in_word_and_shape(market, label, shape):
     assert bool(view.market.clock) == (market["kind"] != "live")
 
 
-def test_a_problem_says_since_when_and_when_it_is_tried_again():
-    problem = {"source": "exchange", "since": payloads.iso(payloads.NOW), "text": "429.", "retry_in_seconds": 8.0}
+@pytest.mark.parametrize("text", ["429", "429."])
+def test_a_problem_says_since_when_and_when_it_is_tried_again(text):
+    problem = {"source": "exchange", "since": payloads.iso(payloads.NOW), "text": text, "retry_in_seconds": 8.0}
     (notice,) = page_view(payloads.payload(problems=[problem])).notices
     assert notice.title == "Problem with the exchange since 13:45:02 UTC"
     assert notice.text == "429. Trying again in 8 s."

@@ -86,7 +86,7 @@ async def test_an_answer_moves_traits_and_never_the_tree(page):
     page.client.say(payloads.payload(top=payloads.row("BTC", "ETH")))
     await until(lambda: "BTC" in html(page))
     assert (list(page.root.children), list(layout.card.children), list(layout.chart.figure.marks)) == before
-    assert '<h2 id="hlp-pair">BTC' in layout.head.html
+    assert 'tabindex="-1">BTC <span>/</span> ETH</h2>' in layout.head.html
 
 
 async def test_answers_are_coalesced_to_the_newest(page, clock):
@@ -160,8 +160,8 @@ async def test_a_click_on_a_runner_up_shows_it_and_back_returns(page):
     click = page._layout.below._handle_custom_msg
     threading.Thread(target=click, args=({"action": "select", "value": "ARB|OP"}, [])).start()
     await until(lambda: page.view.card.role == "runner")
-    page.client.say(payloads.payload())
-    await asyncio.sleep(0.02)
+    page.client.say(payloads.payload(message_age_seconds=1.5))
+    await until(lambda: page.view.message_age == 1.5)
     assert page.view.card.key == "ARB|OP"
     page._layout.head._handle_custom_msg({"action": "back", "value": ""}, [])
     await until(lambda: page.view.card.role == "answer")
@@ -175,7 +175,8 @@ async def test_a_forged_click_changes_nothing(page, content):
     page.client.say(payloads.payload())
     await until(lambda: page.view.face == "qualifies")
     page._layout.below._handle_custom_msg(content, [])
-    await asyncio.sleep(0.01)
+    page.client.say(payloads.payload(message_age_seconds=1.5))
+    await until(lambda: page.view.message_age == 1.5)
     assert page.view.card.role == "answer"
 
 

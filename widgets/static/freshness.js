@@ -110,6 +110,8 @@ function render({ model, el }) {
   const timer = window.setInterval(show, 500);
   note();
   if (document.hidden) visibility();
+  // What changed while this page was being built has not reached it.
+  model.send({ action: "shown", value: "" });
   return () => {
     window.clearInterval(timer);
     document.removeEventListener("visibilitychange", visibility);

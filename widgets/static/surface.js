@@ -53,21 +53,31 @@ function focusedKey(el) {
   return el.contains(focused) ? focused.closest("[data-key]")?.dataset.key : undefined;
 }
 
+function reveal(card) {
+  if (!card || card.getBoundingClientRect().top >= 0) return;
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  card.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+}
+
 function render({ model, el }) {
   el.classList.add("hlp-surface");
   const draw = () => {
     const template = document.createElement("template");
     template.innerHTML = model.get("html");
+    const focused = el.contains(document.activeElement);
     const key = focusedKey(el);
     morph(el, template.content);
-    // Moving a row takes the focus away from its button.
-    if (key && !el.contains(document.activeElement)) {
-      el.querySelector(`[data-key="${CSS.escape(key)}"] button`)?.focus({ preventScroll: true });
+    // A row that moves takes the focus away from its button, and a button that goes leaves none.
+    if (focused && !el.contains(document.activeElement)) {
+      const button = key && el.querySelector(`[data-key="${CSS.escape(key)}"] button`);
+      (button || el.querySelector("[tabindex='-1']"))?.focus({ preventScroll: true });
     }
   };
   const click = (event) => {
     const target = event.target.closest("[data-action]");
-    if (target) model.send({ action: target.dataset.action, value: target.dataset.value ?? "" });
+    if (!target) return;
+    model.send({ action: target.dataset.action, value: target.dataset.value ?? "" });
+    reveal(el.closest(".hlp-page")?.querySelector(".hlp-card"));
   };
   model.on("change:html", draw);
   el.addEventListener("click", click);
