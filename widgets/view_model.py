@@ -16,6 +16,10 @@ STALE_AFTER_SECONDS = 10.0
 _MARKET_SHAPES = {"live": "●", "testnet": "◆", "demo": "◆", "replay": "▶", "unverified": "▲"}
 
 
+_MADE_UP = {
+    "demo": "Demo: prices, volumes, funding and order books are all made up.",
+    "replay": "Replay: candles and funding are recorded; prices within a bar and order books are made up.",
+}
 _NO_MARKET = MarketView("none", "○", "CONNECTING", "", "", None)
 
 
@@ -239,4 +243,5 @@ def _footnotes(payload: Mapping[str, Any]) -> tuple[str, ...]:
         f"taker fee {show.number(settings['taker_fee_bps'], 1)} bps a leg, {show.usd(settings['notional_usd'])} gross."
     )
     bps = "Edges and costs are basis points of gross notional, both legs together. Display only: nothing is traded."
-    return (rules, bps)
+    made_up = _MADE_UP.get(payload["market"]["kind"])
+    return (rules, bps) if made_up is None else (made_up, rules, bps)

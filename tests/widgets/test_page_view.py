@@ -201,3 +201,12 @@ def test_an_answer_that_cannot_be_read_keeps_the_last_card_and_says_why():
     view = wrong_view(last, "KeyError: 'z'")
     assert (view.face, view.card, view.notices[0].details) == ("error", last.card, "KeyError: 'z'")
     assert wrong_view(connecting_view(), "x").headline == "The engine's answer cannot be read"
+
+
+@pytest.mark.parametrize(("kind", "said"), [("demo", "all made up"), ("replay", "order books are made up")])
+def test_a_simulated_market_says_what_of_it_is_made_up(kind, said):
+    payload = payloads.payload()
+    payload["market"]["kind"] = kind
+    assert said in page_view(payload).footnotes[0]
+    payload["market"]["kind"] = "live"
+    assert not any("made up" in note for note in page_view(payload).footnotes)
