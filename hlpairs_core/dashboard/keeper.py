@@ -44,10 +44,13 @@ class EngineKeeper:
     async def watch(self) -> None:
         """Start the engine again whenever it ends; give up when it keeps ending at once."""
         short_lives = 0
-        while self.engine.process is not None and short_lives < SHORT_LIVES_AT_MOST:
+        while self.engine.process is not None:
             started = self._clock()
             code = await asyncio.to_thread(self.engine.process.wait)
             short_lives = short_lives + 1 if self._clock() - started < SHORT_LIFE_SECONDS else 0
+            if short_lives == SHORT_LIVES_AT_MOST:
+                self._note(f"the engine keeps ending (exit {code}): see engine.log in the data folder")
+                return
             self._note(f"the engine ended unexpectedly (exit {code}): starting it again")
             await self._sleep(PAUSE_SECONDS)
             try:
@@ -55,8 +58,6 @@ class EngineKeeper:
             except EngineError as error:
                 self._note(str(error))
                 return
-        if short_lives:
-            self._note("the engine keeps ending: see engine.log in the data folder. The page shows what came last")
 
     def stop(self) -> None:
         """End the engine if it is ours; idempotent."""

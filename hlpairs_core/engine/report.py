@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hlpairs_core.engine.bars import EXTRA_BARS
 from hlpairs_core.engine.client import EngineClient
 from hlpairs_core.engine.connect import connect
 from hlpairs_core.engine.run import cost_model, screen_settings
@@ -22,8 +23,6 @@ from hlpairs_core.settings import Settings
 __all__ = ["market_state", "screen_once", "to_json", "to_text", "wait_until_ready"]
 
 READY_SECONDS = 900.0
-# As the engine does: a quiet spell at the window's start is not the time before a listing.
-EXTRA_BARS = 48
 
 
 def screen_once(
