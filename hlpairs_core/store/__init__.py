@@ -1,16 +1,29 @@
-from hlpairs_core.store.candles import CandleStore, FundingStore
+from hlpairs_core.store.backup import Backup, back_up
+from hlpairs_core.store.candles import CandleStore, FundingStore, MinuteStore
 from hlpairs_core.store.journal import Journal
 from hlpairs_core.store.lock import FolderLock
+from hlpairs_core.store.markets import MarketReport, held
 from hlpairs_core.store.problems import StoreProblem
+from hlpairs_core.store.report import StoreReport
+from hlpairs_core.store.restore import Restored, finish_restore, put_back
 from hlpairs_core.store.runtime import RuntimeFile
 from hlpairs_core.store.series import SegmentStore
 
 __all__ = [
+    "Backup",
     "CandleStore",
     "FolderLock",
     "FundingStore",
     "Journal",
+    "MarketReport",
+    "MinuteStore",
+    "Restored",
     "RuntimeFile",
     "SegmentStore",
     "StoreProblem",
+    "StoreReport",
+    "back_up",
+    "finish_restore",
+    "held",
+    "put_back",
 ]

@@ -1,18 +1,22 @@
 """Writes files so that a crash leaves the old one or the new one, never a part."""
 
 import errno
+import fcntl
 import os
+import re
 import secrets
+import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from hlpairs_core.exceptions import StoreError, StoreNotWritable
 
-__all__ = ["DISK", "DiskFiles", "Files", "store_errors", "write_atomically"]
+__all__ = ["DISK", "DiskFiles", "Files", "ReadOnlyFiles", "remove_left_over", "store_errors", "write_atomically"]
 
-TEMPORARY = ".tmp"
+TEMPORARY = re.compile(r".*\.(?:(\d{1,9})-)?[0-9a-f]{8}\.tmp")
 NOT_WRITABLE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
 )
@@ -22,16 +26,22 @@ class Files(Protocol):
     """The steps that read and change a folder."""
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and its parents where they do not exist."""
+        """Make a folder and its parents where they do not exist, and flush their names to the disk."""
 
     def read(self, path: Path) -> bytes:
         """Return the content of a file."""
 
+    def read_end(self, path: Path, size: int) -> bytes:
+        """Return the last bytes of a file, all of it where it is shorter."""
+
     def write(self, path: Path, data: bytes, mode: int) -> None:
         """Write a new file with these permissions (less the umask) and flush it to the disk."""
 
+    def copy(self, source: Path, target: Path) -> None:
+        """Copy the content of a file to a new one and flush it to the disk."""
+
     def replace(self, source: Path, target: Path) -> None:
-        """Rename a file, replacing the target in one step."""
+        """Rename a file or folder; a target that is a file is replaced in one step."""
 
     def remove(self, path: Path) -> None:
         """Remove a file; nothing happens if there is none."""
@@ -44,12 +54,21 @@ class DiskFiles:
     """`Files` of the operating system."""
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and its parents where they do not exist."""
+        """Make a folder and its parents where they do not exist, and flush their names to the disk."""
+        made = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for one in made:
+            self._flush_folder(one.parent)
 
     def read(self, path: Path) -> bytes:
         """Return the content of a file."""
         return path.read_bytes()
+
+    def read_end(self, path: Path, size: int) -> bytes:
+        """Return the last bytes of a file, all of it where it is shorter."""
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read()
 
     def write(self, path: Path, data: bytes, mode: int) -> None:
         """Write a new file with these permissions (less the umask) and flush it to the disk."""
@@ -57,10 +76,17 @@ class DiskFiles:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            self._flush(file.fileno())
+
+    def copy(self, source: Path, target: Path) -> None:
+        """Copy the content of a file to a new one and flush it to the disk."""
+        with source.open("rb") as original, target.open("xb") as file:
+            shutil.copyfileobj(original, file)
+            file.flush()
+            self._flush(file.fileno())
 
     def replace(self, source: Path, target: Path) -> None:
-        """Rename a file, replacing the target in one step."""
+        """Rename a file or folder; a target that is a file is replaced in one step."""
         source.replace(target)
 
     def remove(self, path: Path) -> None:
@@ -69,11 +95,31 @@ class DiskFiles:
 
     def sync_folder(self, folder: Path) -> None:
         """Flush a folder's list of names to the disk."""
+        self._flush_folder(folder)
+
+    def _flush_folder(self, folder: Path) -> None:
         handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            self._flush(handle)
         finally:
             os.close(handle)
+
+    def _flush(self, handle: int) -> None:
+        """Wait until it is on the disk, not only in its cache where the system tells these apart."""
+        if sys.platform == "darwin":
+            with suppress(OSError):  # not every file system there can
+                fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+                return
+        os.fsync(handle)
+
+
+class ReadOnlyFiles(DiskFiles):
+    """`Files` that change nothing: for a look into a folder where another process writes."""
+
+    def _refuse(self, *_: object) -> None:
+        raise OSError(errno.EROFS, "opened for reading only")
+
+    make_folder = write = copy = replace = remove = _refuse  # type: ignore[assignment]
 
 
 DISK = DiskFiles()
@@ -104,14 +150,16 @@ def store_errors(folder: Path) -> Iterator[None]:
 def write_atomically(path: Path, data: bytes, *, files: Files = DISK, mode: int = 0o666) -> None:
     """Write a file beside its target and rename it into place, both flushed to the disk.
 
-    After an error the target is what it was; after a crash a file that ends in ``.tmp`` may be left behind.
+    After a crash, or an error before the rename, the target is what it was; a crash may leave a temporary file
+    behind (`remove_left_over`). If only the flush after the rename fails, the target is the new one, perhaps not
+    yet for good.
 
     Raises
     ------
     StoreNotWritable, StoreError
         As `store_errors` has it.
     """
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with store_errors(path.parent):
         files.make_folder(path.parent)
         try:
@@ -121,3 +169,31 @@ def write_atomically(path: Path, data: bytes, *, files: Files = DISK, mode: int 
             files.remove(temporary)
             raise
         files.sync_folder(path.parent)
+
+
+def remove_left_over(folder: Path, *, files: Files = DISK) -> None:
+    """Remove what `write_atomically` of processes that are gone has left in a folder.
+
+    Raises
+    ------
+    StoreNotWritable, StoreError
+        As `store_errors` has it.
+    """
+    with store_errors(folder):
+        for path in folder.iterdir():
+            match = TEMPORARY.fullmatch(path.name)
+            if match and not _is_writing(match[1]):
+                files.remove(path)
+
+
+def _is_writing(pid: str | None) -> bool:
+    # Ours are no longer being written: one thread at a time works in a folder.
+    if pid is None or int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -47,8 +47,9 @@ def connect(path: Path) -> sqlite3.Connection:
 class Journal:
     """Verdicts and snapshots of one market, written by one process, read by any.
 
-    A verdict is never changed or removed: the same one again is no new entry, a different one for the same
-    bar is a further row with its own wall time. A damaged file is renamed to ``*.corrupt``, listed in
+    When a method that adds has returned, the entry outlives a crash of the process and of the machine. A verdict
+    is never changed or removed: the same one again is no new entry, a different one for the same bar is a further
+    row with its own wall time. A damaged file is renamed to ``*.corrupt``, listed in
     `problems`, and a new one begun.
 
     Parameters
@@ -276,6 +277,8 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     if not fresh and application != APPLICATION_ID:
         raise StoreError(f"{path} is a database of something else: move it away, or choose another data folder")
     database.execute("PRAGMA journal_mode = WAL")
+    # Flushed at each commit, and on macOS past the disk's own cache: what was stored outlives a power cut.
     database.execute("PRAGMA synchronous = FULL")
+    database.execute("PRAGMA fullfsync = ON")
     if fresh:
         database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")

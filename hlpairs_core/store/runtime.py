@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hlpairs_core.exceptions import StoreError
-from hlpairs_core.store.files import DISK, Files, store_errors, write_atomically
+from hlpairs_core.store.files import DISK, Files, remove_left_over, store_errors, write_atomically
 
 __all__ = ["RuntimeFile"]
 
@@ -38,6 +38,7 @@ class RuntimeFile:
             If it cannot be written; then the old one stays.
         """
         write_atomically(self.path, json.dumps(content).encode(), files=self._files, mode=OWNER_ONLY)
+        remove_left_over(self.path.parent, files=self._files)
 
     def read(self) -> dict[str, Any] | None:
         """Return the content; None where there is no file, or (with a logged warning) no readable one.

@@ -1,27 +1,18 @@
-"""One immutable Parquet file of a store: how it is written, read and checked."""
+"""What is known of one immutable file of a store without reading its rows."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from hlpairs_core.exceptions import InputError
 from hlpairs_core.store.spans import Span
 
-__all__ = ["BrokenSegment", "Kind", "Segment", "decode", "encode", "segment_name", "sequence_of", "to_table"]
+__all__ = ["BrokenSegment", "Group", "Segment", "Spans", "age_of", "check_name", "digest", "segment_name"]
 
-META = b"hlpairs"
-VERSION = 1
+Spans: TypeAlias = Mapping[str, Sequence[Span]]
+
 NAME = re.compile(r"(\d{8,})-[0-9a-f]{16}\.parquet")
-# Small enough that one coin or one day of a large segment is read without the rest.
-ROWS_A_GROUP = 65_536
 
 
 class BrokenSegment(Exception):
@@ -29,51 +20,56 @@ class BrokenSegment(Exception):
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What the segments of one store hold.
+class Group:
+    """Rows that are decoded together: how many, and their earliest and latest time."""
 
-    Attributes
-    ----------
-    name : str
-        Such as ``candles-1h``; part of each segment, so that one in the wrong folder is noticed.
-    columns : tuple of str
-        The number columns, beside ``coin`` and ``time``.
-    """
+    rows: int
+    first_ms: int
+    last_ms: int
 
-    name: str
-    columns: tuple[str, ...]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Columns and types of a segment."""
-        numbers = [(name, pa.float64()) for name in self.columns]
-        return pa.schema([("coin", pa.string()), ("time", pa.timestamp("ms", tz="UTC")), *numbers])
+    def reaches(self, first: int | None, last: int | None) -> bool:
+        """Return whether it may have rows from `first` to `last` (both included; None is no limit)."""
+        return (last is None or self.first_ms <= last) and (first is None or self.last_ms >= first)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What is known of a segment without reading it again.
+    """A segment's description.
 
     Attributes
     ----------
     name : str
-        File name; later segments sort behind earlier ones.
+        File name; later segments sort behind earlier ones (`age_of`).
     spans : mapping of str to sequence of (int, int)
         By coin, the ranges that were asked and answered: first and last millisecond, both included.
-    first_ms, last_ms : int or None
-        Earliest and latest time of its rows; None without rows.
+    groups : tuple of Group
+        Its rows, in the order of the file.
+    coins : frozenset of str or None
+        The coins of its rows; None in a file of version 1, which does not say.
     """
 
     name: str
-    spans: Mapping[str, Sequence[Span]]
-    first_ms: int | None
-    last_ms: int | None
+    spans: Spans
+    groups: tuple[Group, ...]
+    coins: frozenset[str] | None
 
-    def reaches(self, first: int | None, last: int | None) -> bool:
-        """Return whether it has rows from `first` to `last` (both included; None is no limit)."""
-        if self.first_ms is None or self.last_ms is None:
-            return False
-        return (last is None or self.first_ms <= last) and (first is None or self.last_ms >= first)
+    @property
+    def sequence(self) -> int:
+        """Its place in the order."""
+        age = age_of(self.name)
+        assert age is not None
+        return age[0]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(group.rows for group in self.groups)
+
+    def wanted(self, coins: Sequence[str] | None, first: int | None, last: int | None) -> list[int]:
+        """Return the places of the groups that may hold rows of these coins from `first` to `last`."""
+        if coins is not None and self.coins is not None and self.coins.isdisjoint(coins):
+            return []
+        return [place for place, group in enumerate(self.groups) if group.reaches(first, last)]
 
 
 def segment_name(sequence: int, data: bytes) -> str:
@@ -81,106 +77,28 @@ def segment_name(sequence: int, data: bytes) -> str:
 
     The digest shows damage anywhere in the file, and keeps two writers from overwriting each other.
     """
-    return f"{sequence:08d}-{hashlib.blake2b(data, digest_size=8).hexdigest()}.parquet"
+    return f"{sequence:08d}-{digest(data)}.parquet"
 
 
-def sequence_of(name: str) -> int | None:
-    """Return the sequence number of a segment's file name; None for any other file."""
+def age_of(name: str) -> tuple[int, str] | None:
+    """Return what orders segments, oldest first: sequence number and name; None for any other file's name."""
     match = NAME.fullmatch(name)
-    return int(match[1]) if match else None
+    return (int(match[1]), name) if match else None
 
 
-def to_table(frame: pd.DataFrame, kind: Kind) -> pa.Table:
-    """Check a long frame and return it as a table, sorted by time and coin.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, has a wrong type, a time has no zone or is finer than a millisecond, or a coin
-        or time is missing.
-    """
-    schema = kind.schema
-    if not len(frame):
-        return schema.empty_table()
-    missing = [name for name in schema.names if name not in frame.columns]
-    if missing:
-        raise InputError(f"the rows lack the columns {', '.join(missing)}: give {', '.join(schema.names)}")
-    if not isinstance(frame["time"].dtype, pd.DatetimeTZDtype):
-        raise InputError(f"the column 'time' is {frame['time'].dtype}: give times with a time zone")
-    # Arrow would take text such as "12.5" for a number.
-    texts = [name for name in kind.columns if not pd.api.types.is_any_real_numeric_dtype(frame[name].dtype)]
-    if texts:
-        raise InputError(f"the columns {', '.join(texts)} do not hold numbers: convert them with .astype(float)")
-    rows = frame.loc[:, schema.names].assign(coin=frame["coin"].astype(object))
-    try:
-        table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(None)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"the rows do not fit {kind.name}: {error}") from error
-    if table["coin"].null_count or table["time"].null_count:
-        raise InputError("a row has no coin or no time: leave such rows out")
-    return table.sort_by([("time", "ascending"), ("coin", "ascending")])
-
-
-def encode(table: pa.Table, spans: Mapping[str, Sequence[Span]], kind: Kind) -> bytes:
-    """Return the bytes of a segment."""
-    listed = [
-        {"coin": coin, "start_ms": start, "end_ms": end} for coin, ranges in spans.items() for start, end in ranges
-    ]
-    meta = json.dumps({"version": VERSION, "kind": kind.name, "spans": listed})
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table.replace_schema_metadata({META: meta.encode()}),
-        sink,
-        compression="zstd",
-        row_group_size=ROWS_A_GROUP,
-    )
-    return bytes(sink.getvalue())
-
-
-def decode(data: bytes, name: str, kind: Kind) -> tuple[pa.Table, Segment]:
-    """Return rows and description of a segment.
+def check_name(name: str, data: bytes) -> None:
+    """Compare a segment's bytes with the digest in its name.
 
     Raises
     ------
     BrokenSegment
-        If the bytes are damaged, cut short, or hold something else.
+        If they do not match.
     """
-    if name != segment_name(sequence_of(name) or 0, data):
+    age = age_of(name)
+    if age is None or name != segment_name(age[0], data):
         raise BrokenSegment("is not what was written: its bytes do not match the digest in its name")
-    try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise BrokenSegment(f"cannot be read as Parquet: {_first_line(error)}") from error
-    metadata = table.schema.metadata or {}
-    if META not in metadata:
-        raise BrokenSegment("was not written by hlpairs")
-    spans = _spans(metadata[META], kind)
-    table = table.replace_schema_metadata(None)
-    if table.schema != kind.schema:
-        raise BrokenSegment(f"has other columns than {kind.name}: {', '.join(table.schema.names)}")
-    return table, describe(table, name, spans)
 
 
-def describe(table: pa.Table, name: str, spans: Mapping[str, Sequence[Span]]) -> Segment:
-    """Return the description of a table that is (or will be) a segment."""
-    if not table.num_rows:
-        return Segment(name, spans, None, None)
-    ends = pc.min_max(table["time"].cast(pa.int64()))
-    return Segment(name, spans, ends["min"].as_py(), ends["max"].as_py())
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _spans(meta: bytes, kind: Kind) -> dict[str, list[Span]]:
-    try:
-        content: Any = json.loads(meta)
-        if content["version"] != VERSION or content["kind"] != kind.name:
-            raise BrokenSegment(f"holds {content['kind']!r} of version {content['version']}, not {kind.name}")
-        spans: dict[str, list[Span]] = {}
-        for one in content["spans"]:
-            spans.setdefault(str(one["coin"]), []).append((int(one["start_ms"]), int(one["end_ms"])))
-    except (ValueError, TypeError, KeyError) as error:
-        raise BrokenSegment(f"has an unreadable description: {_first_line(error)}") from error
-    return spans
+def digest(data: bytes) -> str:
+    """Return 16 hexadecimal digits that differ when the bytes do."""
+    return hashlib.blake2b(data, digest_size=8).hexdigest()

@@ -1,46 +1,34 @@
 """Long frames keyed by coin and time, in a folder of immutable Parquet segments."""
 
-import logging
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from hlpairs_core.exceptions import InputError, StoreError
-from hlpairs_core.store._rows import deduplicated, is_encodable, selected, to_ms, to_time, to_times
-from hlpairs_core.store.files import DISK, TEMPORARY, Files, store_errors, write_atomically
+from hlpairs_core.exceptions import InputError
+from hlpairs_core.store._rows import is_encodable, to_frame, to_ms, to_time
+from hlpairs_core.store.coverage import Coverage
+from hlpairs_core.store.files import DISK, Files
+from hlpairs_core.store.folder import SegmentFolder
+from hlpairs_core.store.kinds import Kind, to_table
 from hlpairs_core.store.problems import StoreProblem
-from hlpairs_core.store.segments import (
-    BrokenSegment,
-    Kind,
-    Segment,
-    decode,
-    describe,
-    encode,
-    segment_name,
-    sequence_of,
-    to_table,
-)
-from hlpairs_core.store.spans import Span, merged, uncovered
+from hlpairs_core.store.report import StoreReport
+from hlpairs_core.store.segments import Segment
+from hlpairs_core.store.spans import Span
+from hlpairs_core.store.tiers import worth_merging
 
 __all__ = ["SegmentStore"]
-
-logger = logging.getLogger(__name__)
-
-CORRUPT = ".corrupt"
-READ_TRIES = 5
 
 
 class SegmentStore:
     """Rows of many coins, and which ranges of them were asked and answered.
 
-    Every `append` writes one immutable file in one step, so a crash loses at most the rows being written. A
-    file that cannot be read is renamed to ``*.corrupt`` and listed in `problems`; its ranges count as missing
-    again. One process writes (see `FolderLock`); others may read meanwhile.
+    Every `append` writes one immutable file in one step: when it returns, its rows outlive a crash of the process
+    and of the machine; a crash before loses all of them or none. A file that is not what was written is renamed to
+    ``*.corrupt`` and listed in `problems` when that is noticed, at the latest when its rows are read; its ranges
+    then count as missing again. One process writes (see `FolderLock`), in one thread at a time; others may read
+    meanwhile.
 
     Attributes
     ----------
@@ -52,21 +40,24 @@ class SegmentStore:
         self.folder = Path(folder)
         self._kind = kind
         self._step_ms = step_ms
-        self._files = files
-        self._segments: dict[str, Segment] = {}
-        self._by_coin: dict[str, list[Span]] = {}
-        self._problems: list[StoreProblem] = []
-        self._refresh()
+        self._disk = SegmentFolder(self.folder, kind, files)
+        self._covered: tuple[tuple[Segment, ...], Coverage] = ((), Coverage(step_ms))
+        self._disk.refresh()
 
     @property
     def segments(self) -> int:
-        """Number of segment files; `compact` makes them one."""
-        return len(self._segments)
+        """Number of segment files."""
+        return len(self._disk.segments)
+
+    @property
+    def loose(self) -> int:
+        """Number of segment files that `compact` would merge into one."""
+        return worth_merging([segment.rows for segment in self._disk.segments])
 
     @property
     def problems(self) -> tuple[StoreProblem, ...]:
         """What was set aside by this object, oldest first."""
-        return tuple(self._problems)
+        return tuple(self._disk.problems)
 
     def append(self, frame: pd.DataFrame, spans: Iterable[tuple[str, Any, Any]]) -> None:
         """Store rows, and the ranges they answer.
@@ -86,13 +77,12 @@ class SegmentStore:
         InputError
             If the frame or a span cannot be worked with.
         StoreNotWritable, StoreError
-            If the file cannot be written; then nothing is stored.
+            If the file cannot be written; then nothing is stored for good, and it may be tried again.
         """
         table = to_table(frame, self._kind)
-        ranges = self._asked(spans)
+        ranges = _asked(spans)
         if table.num_rows or ranges:
-            self._refresh()
-            self._write(table, ranges)
+            self._disk.add(table, ranges)
 
     def read(self, coins: Sequence[str] | None = None, start: Any = None, end: Any = None) -> pd.DataFrame:
         """Return rows sorted by coin and time; of rows with the same coin and time, the one stored last.
@@ -111,8 +101,7 @@ class SegmentStore:
         """
         first = None if start is None else to_ms(start, "start", up=True)
         last = None if end is None else to_ms(end, "end")
-        tables = [selected(table, coins, first, last) for table in self._tables(first, last)]
-        return deduplicated(pa.concat_tables([self._kind.schema.empty_table(), *tables]), self._kind)
+        return to_frame(self._disk.read(coins, first, last), self._kind, coins, first, last)
 
     def missing(self, coin: str, start: Any, end: Any) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
         """Return the ranges of a coin that nobody has asked for yet, both ends included, oldest first.
@@ -127,151 +116,67 @@ class SegmentStore:
         first, last = to_ms(start, "start", up=True), to_ms(end, "end")
         if first > last:
             raise InputError(f"the end {end} lies before the start {start}")
-        self._refresh()
-        stop = last // self._step_ms * self._step_ms + self._step_ms
-        holes = uncovered(self._by_coin.get(coin, ()), -(-first // self._step_ms) * self._step_ms, stop)
-        return [(to_time(left), to_time(right - self._step_ms)) for left, right in holes]
+        return [(to_time(left), to_time(right)) for left, right in self._coverage().missing(coin, first, last)]
 
     def coverage(self) -> pd.DataFrame:
         """Return the ranges that were asked and answered: ``coin, start, end``, both ends included."""
-        self._refresh()
-        lines = [(coin, *span) for coin in sorted(self._by_coin) for span in merged(self._by_coin[coin])]
-        starts = np.array([start for _, start, _ in lines], dtype=np.int64)
-        stops = np.array([stop for _, _, stop in lines], dtype=np.int64)
-        columns = {"start": to_times(starts), "end": to_times(stops - self._step_ms)}
-        return pd.DataFrame({"coin": pd.Series([coin for coin, _, _ in lines], dtype="str"), **columns})
+        return self._coverage().frame()
+
+    def report(self) -> StoreReport:
+        """Say what is held, from the descriptions of the files: no rows are read."""
+        coverage = self._coverage()
+        segments = self._disk.segments
+        groups = [group for segment in segments for group in segment.groups if group.rows]
+        coins = set(coverage.coins).union(*(segment.coins or () for segment in segments))
+        return StoreReport(
+            kind=self._kind.name,
+            coins=len(coins),
+            rows=sum(group.rows for group in groups),
+            first=to_time(min(group.first_ms for group in groups)) if groups else None,
+            last=to_time(max(group.last_ms for group in groups)) if groups else None,
+            holes=coverage.holes(),
+            segments=len(segments),
+            bytes=self._disk.bytes(),
+            set_aside=self._disk.set_aside(),
+        )
 
     def compact(self) -> None:
-        """Merge all segments into one, and remove what crashed writers left behind.
+        """Merge the newest segments where that is worth it, and remove what crashed writers left behind.
 
-        A crash on the way leaves every row readable; rows may then lie in two files, which `read` does not
-        show.
+        Large segments are left as they are, so that this takes no longer as history grows. A crash on the way
+        leaves every row readable; rows may then lie in two files, which `read` does not show.
 
         Raises
         ------
         StoreNotWritable, StoreError
             If the new file cannot be written (then nothing changes) or an old one cannot be removed.
         """
-        self._refresh()
-        if len(self._segments) > 1:
-            table = pa.concat_tables([self._kind.schema.empty_table(), *self._tables(None, None)])
-            old = list(self._segments)
-            inclusive = {
-                coin: [(start, stop - self._step_ms) for start, stop in merged(spans)]
-                for coin, spans in self._by_coin.items()
-            }
-            self._write(to_table(deduplicated(table, self._kind), self._kind), inclusive)
-            self._discard(self.folder / name for name in old)
-        if self.folder.is_dir():
-            self._discard(self.folder.glob(f"*{TEMPORARY}"))
+        self._disk.refresh()
+        if self.loose:
+            self._disk.merge(self.loose, lambda old: _together(old, self._step_ms).closed())
+        self._disk.tidy()
 
-    def _asked(self, spans: Iterable[tuple[str, Any, Any]]) -> dict[str, list[Span]]:
-        ranges: dict[str, list[Span]] = {}
-        for coin, start, end in spans:
-            if not isinstance(coin, str) or not is_encodable(coin):
-                raise InputError(f"a span's coin is {coin!r}: give its name as text")
-            first, last = to_ms(start, "a span's start", up=True), to_ms(end, "a span's end")
-            if to_ms(start, "a span's start") > last:
-                raise InputError(f"a span of {coin!r} ends at {end}, before its start {start}")
-            ranges.setdefault(coin, []).append((first, last))
-        return ranges
-
-    def _write(self, table: pa.Table, spans: dict[str, list[Span]]) -> None:
-        newest = max((sequence_of(name) or 0 for name in self._segments), default=0)
-        data = encode(table, spans, self._kind)
-        segment = describe(table, segment_name(newest + 1, data), spans)
-        write_atomically(self.folder / segment.name, data, files=self._files)
-        self._know(segment)
-
-    def _discard(self, paths: Iterable[Path]) -> None:
-        with store_errors(self.folder):
-            for path in paths:
-                self._files.remove(path)
-        self._refresh()
-
-    def _tables(self, first: int | None, last: int | None) -> list[pa.Table]:
-        """Read the segments that have rows in a range of time, oldest first."""
-        for _ in range(READ_TRIES):
-            self._refresh()
-            wanted = [segment.name for segment in self._segments.values() if segment.reaches(first, last)]
-            try:
-                loaded = [self._load(name) for name in sorted(wanted, key=_age)]
-            except FileNotFoundError:
-                continue  # the writer merged segments since they were listed
-            return [one[0] for one in loaded if one]
-        raise self._restless()
-
-    def _refresh(self) -> None:
-        """Learn of segments that appeared in the folder, and forget those that are gone."""
-        for _ in range(READ_TRIES):
-            with suppress(FileNotFoundError):
-                return self._compare(self._present())
-        raise self._restless()
-
-    def _restless(self) -> StoreError:
-        return StoreError(f"the files in {self.folder} keep changing: is more than one process writing there?")
-
-    def _present(self) -> set[str]:
-        try:
-            return {path.name for path in self.folder.iterdir() if sequence_of(path.name) is not None}
-        except FileNotFoundError:
-            return set()
-        except OSError as error:
-            raise StoreError(f"cannot list {self.folder}: {error.strerror}") from error
-
-    def _compare(self, present: set[str]) -> None:
-        for name in sorted(present - self._segments.keys(), key=_age):
-            loaded = self._load(name)
-            if loaded:
-                self._know(loaded[1])
-        self._forget(self._segments.keys() - present)
-
-    def _load(self, name: str) -> tuple[pa.Table, Segment] | None:
-        """Read one segment; None, and it is set aside, where it is broken; `FileNotFoundError` where it is gone."""
-        path = self.folder / name
-        try:
-            return decode(self._files.read(path), name, self._kind)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {error.strerror}") from error
-        except BrokenSegment as broken:
-            self._set_aside(path, str(broken))
-        return None
-
-    def _set_aside(self, path: Path, reason: str) -> None:
-        aside, done = path.with_name(path.name + CORRUPT), "it was set aside"
-        try:
-            self._files.replace(path, aside)
-        except OSError as error:
-            aside, done = path, f"it is passed over and cannot be renamed ({error.strerror})"
-        problem = StoreProblem(aside, f"{reason}; {done}, and what it held counts as missing")
-        if problem not in self._problems:
-            self._problems.append(problem)
-            logger.warning("%s", problem)
-        self._forget({path.name})
-
-    def _know(self, segment: Segment) -> None:
-        self._segments[segment.name] = segment
-        self._cover(segment)
-
-    def _cover(self, segment: Segment) -> None:
-        for coin, ranges in segment.spans.items():
-            known = self._by_coin.setdefault(coin, [])
-            known.extend(self._bars(first, last) for first, last in ranges)
-
-    def _forget(self, names: Iterable[str]) -> None:
-        gone = [name for name in names if self._segments.pop(name, None)]
-        if gone:
-            self._by_coin = {}
-            for segment in self._segments.values():
-                self._cover(segment)
-
-    def _bars(self, first: int, last: int) -> Span:
-        """Turn a range with both ends included into the half-open range of steps inside it."""
-        step = self._step_ms
-        return -(-first // step) * step, last // step * step + step
+    def _coverage(self) -> Coverage:
+        self._disk.refresh()
+        if self._covered[0] is not self._disk.segments:
+            self._covered = self._disk.segments, _together(self._disk.segments, self._step_ms)
+        return self._covered[1]
 
 
-def _age(name: str) -> tuple[int, str]:
-    return sequence_of(name) or 0, name
+def _together(segments: Iterable[Segment], step_ms: int) -> Coverage:
+    coverage = Coverage(step_ms)
+    for segment in segments:
+        coverage.add(segment.spans)
+    return coverage
+
+
+def _asked(spans: Iterable[tuple[str, Any, Any]]) -> dict[str, list[Span]]:
+    ranges: dict[str, list[Span]] = {}
+    for coin, start, end in spans:
+        if not isinstance(coin, str) or not is_encodable(coin):
+            raise InputError(f"a span's coin is {coin!r}: give its name as text")
+        first, last = to_ms(start, "a span's start", up=True), to_ms(end, "a span's end")
+        if to_ms(start, "a span's start") > last:
+            raise InputError(f"a span of {coin!r} ends at {end}, before its start {start}")
+        ranges.setdefault(coin, []).append((first, last))
+    return ranges

@@ -35,6 +35,12 @@ class FaultyFiles(DiskFiles):
         self._step()
         super().write(path, data, mode)
 
+    def copy(self, source: Path, target: Path) -> None:
+        if self.partial and self.steps + 1 == self.fail_at:
+            target.write_bytes(source.read_bytes()[:10])
+        self._step()
+        super().copy(source, target)
+
     def replace(self, source: Path, target: Path) -> None:
         self._step()
         super().replace(source, target)

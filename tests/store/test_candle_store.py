@@ -88,12 +88,13 @@ def test_an_answer_up_to_the_middle_of_a_bar_says_nothing_of_the_next_bar(
 
 def test_funding_keeps_its_jitter_and_knows_its_ranges_to_the_millisecond(tmp_path: Path, hour: Hour) -> None:
     times = [hour(n) + pd.Timedelta(milliseconds=68 * n + 1) for n in range(4)]
-    frame = pd.DataFrame({"coin": "BTC", "time": pd.DatetimeIndex(times).as_unit("ms"), "funding_rate": 1.25e-5})
+    frame = pd.DataFrame({"coin": "BTC", "time": pd.DatetimeIndex(times).as_unit("ms")})
+    frame = frame.assign(funding_rate=1.25e-5, premium=[0.0, -4e-4, np.nan, 2e-4])
     store = FundingStore(tmp_path)
     store.append(frame, [("BTC", hour(0), hour(3))])
     answer = store.read(["BTC"])
     assert list(answer["time"]) == times
-    assert list(answer.columns) == ["coin", "time", "funding_rate"]
+    pd.testing.assert_frame_equal(answer.astype({"coin": str}), frame.astype({"coin": str}))
     assert store.missing("BTC", hour(0), hour(4)) == [(hour(3) + pd.Timedelta(milliseconds=1), hour(4))]
 
 
@@ -137,11 +138,13 @@ def test_a_name_that_no_file_can_hold_is_refused(tmp_path: Path, candles: Candle
         ({"close": None}, "do not fit|lack the columns"),
         ({"close": "12.5"}, "columns close do not hold numbers"),
         ({"coin": None}, "no coin or no time"),
+        ({"close": [1.0, np.nan]}, "column 'close' of candles-1h is NaN in 1 rows"),
+        ({"volume": [1.0, np.inf]}, "column 'volume' of candles-1h is infinite"),
         ({"coin": 7}, "do not fit candles-1h"),
         ({"time": pd.Timestamp("2025-01-01")}, "give times with a time zone"),
         ({"time": pd.Timestamp("2025-01-01T00:00:00.0000001Z")}, "do not fit candles-1h"),
     ],
-    ids=["no close", "text", "no coin", "number as coin", "no zone", "nanoseconds"],
+    ids=["no close", "text", "no coin", "NaN", "infinite", "number as coin", "no zone", "nanoseconds"],
 )
 def test_rows_of_the_wrong_kind_are_refused_and_nothing_is_written(
     tmp_path: Path, candles: Candles, change: dict[str, object], message: str

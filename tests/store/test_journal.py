@@ -110,6 +110,72 @@ def test_the_file_uses_a_write_ahead_log_and_carries_its_version(journal: Journa
     database.close()
 
 
+def test_each_entry_is_flushed_to_the_disk_before_it_counts_as_stored(path: Path, clock: Clock) -> None:
+    opened: list[sqlite3.Connection] = []
+
+    def watched(path: Path) -> sqlite3.Connection:
+        opened.append(connect(path))
+        return opened[-1]
+
+    journal = Journal(path, clock, connect=watched)
+    full = 2
+    assert opened[0].execute("PRAGMA synchronous").fetchone() == (full,)
+    assert opened[0].execute("PRAGMA fullfsync").fetchone() == (1,)
+    journal.close()
+
+
+@pytest.fixture
+def torn(journal: Journal, path: Path, tmp_path: Path) -> Callable[[Callable[[bytes], bytes]], Path]:
+    """The files of a journal with nine verdicts as a machine leaves them that lost power; its log may be changed."""
+    for number in range(9):
+        journal.add_verdict({"n": number, "text": "x" * 700}, market="demo", bar_closed_ms=number)
+
+    def copy(change: Callable[[bytes], bytes]) -> Path:
+        target = tmp_path / "copy" / path.name
+        target.parent.mkdir(exist_ok=True)
+        for ending in ("", "-wal"):
+            content = path.with_name(path.name + ending).read_bytes()
+            target.with_name(target.name + ending).write_bytes(change(content) if ending else content)
+        target.with_name(target.name + "-shm").unlink(missing_ok=True)
+        return target
+
+    return copy
+
+
+def test_a_log_that_was_cut_short_loses_only_what_was_written_last(torn: Callable, clock: Clock) -> None:
+    size = 0
+
+    def measure(log: bytes) -> bytes:
+        nonlocal size
+        size = len(log)
+        return log
+
+    torn(measure)
+    counts = []
+    for length in (*range(0, size, 997), size):
+        again = Journal(torn(lambda log, length=length: log[:length]), clock)
+        found = [row["payload"]["n"] for row in reversed(again.verdicts())]
+        assert found == list(range(len(found)))
+        assert again.problems == ()
+        assert again.add_verdict({"n": "new"}, market="demo", bar_closed_ms=99)
+        again.close()
+        counts.append(len(found))
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, 9)
+
+
+def test_a_log_that_was_damaged_is_read_up_to_the_damage(torn: Callable, clock: Clock) -> None:
+    def damage(log: bytes) -> bytes:
+        middle = len(log) // 2
+        return log[:middle] + bytes([log[middle] ^ 1]) + log[middle + 1 :]
+
+    again = Journal(torn(damage), clock)
+    found = [row["payload"]["n"] for row in reversed(again.verdicts())]
+    assert 0 < len(found) < 9
+    assert found == list(range(len(found)))
+    again.close()
+
+
 def test_closing_twice_does_nothing_and_a_later_call_opens_again(journal: Journal) -> None:
     journal.add_snapshot({"n": 1})
     journal.close()

@@ -9,8 +9,9 @@ import pytest
 
 from hlpairs_core.exceptions import StoreError, StoreNotWritable
 from hlpairs_core.store import CandleStore, FundingStore
+from hlpairs_core.store.codec import META, META_DIGEST
 from hlpairs_core.store.files import DiskFiles
-from hlpairs_core.store.segments import segment_name
+from hlpairs_core.store.segments import digest, segment_name
 
 Hour = Callable[[int], pd.Timestamp]
 Candles = Callable[..., pd.DataFrame]
@@ -73,13 +74,23 @@ def other_kind(path: Path) -> None:
 
 
 def bad_spans(path: Path) -> None:
-    redescribed(path, b'"start_ms": ', b'"start_ms": "x"')
+    redescribed(path, b'"spans":[', b'"spans":[["x"],')
 
 
-def redescribed(path: Path, old: bytes, new: bytes) -> None:
+def other_description(path: Path) -> None:
+    redescribed(path, b'["BTC"]', b'["ETH"]', honest=False)
+
+
+def no_digest(path: Path) -> None:
     table = pq.read_table(path)
-    meta = {key: value.replace(old, new) for key, value in table.schema.metadata.items()}
-    rewritten(path, table.replace_schema_metadata(meta))
+    rewritten(path, table.replace_schema_metadata({META: table.schema.metadata[META]}))
+
+
+def redescribed(path: Path, old: bytes, new: bytes, honest: bool = True) -> None:
+    table = pq.read_table(path)
+    meta = table.schema.metadata[META].replace(old, new)
+    stated = digest(meta).encode() if honest else table.schema.metadata[META_DIGEST]
+    rewritten(path, table.replace_schema_metadata({META: meta, META_DIGEST: stated}))
 
 
 DAMAGE = {
@@ -91,6 +102,8 @@ DAMAGE = {
     "other columns": (other_columns, "has other columns"),
     "other kind": (other_kind, "holds 'candles-1d'"),
     "bad spans": (bad_spans, "unreadable description"),
+    "other description": (other_description, "a description that does not match its digest"),
+    "no digest": (no_digest, "a description without a digest"),
 }
 
 
@@ -119,6 +132,7 @@ def test_a_damaged_file_is_set_aside_and_its_range_is_missing_again(
 
 def test_a_merge_does_not_claim_what_a_damaged_file_held(two: CandleStore, hour: Hour) -> None:
     two.append(two.read().assign(coin="ETH"), [("ETH", hour(0), hour(9))])
+    assert len(two.read()) == 20
     cut_short(parquet_files(two)[1])
     two.compact()
     fresh = CandleStore(two.folder.parent, "1h")
@@ -211,6 +225,10 @@ class Racing(DiskFiles):
     def read(self, path: Path) -> bytes:
         self.before_read()
         return super().read(path)
+
+    def read_end(self, path: Path, size: int) -> bytes:
+        self.before_read()
+        return super().read_end(path, size)
 
 
 def test_a_merge_by_the_writer_during_a_read_does_not_hide_rows(two: CandleStore) -> None:

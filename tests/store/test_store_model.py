@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlpairs_core.store import CandleStore
+from hlpairs_core.store.series import _together
 
 START = pd.Timestamp("2025-01-01T00:00Z")
 HOURS = 24
+HOUR_MS = 3_600_000
 COINS = ("A", "B", "../C")
 
 APPEND = st.tuples(
@@ -19,7 +21,8 @@ APPEND = st.tuples(
     st.tuples(st.integers(0, HOURS - 1), st.integers(0, HOURS - 1)).map(sorted),
     st.sets(st.integers(0, HOURS - 1), max_size=6),
 )
-ACTIONS = st.lists(st.one_of(APPEND, st.just(("compact",)), st.just(("reopen",))), max_size=12)
+MERGE = st.tuples(st.just("merge"), st.integers(2, 4))
+ACTIONS = st.lists(st.one_of(APPEND, MERGE, st.just(("compact",)), st.just(("reopen",))), max_size=12)
 
 
 def hour(n: int) -> pd.Timestamp:
@@ -47,6 +50,8 @@ def test_a_store_equals_a_dictionary_and_a_set_of_hours(actions: list[tuple]) ->
                 asked[coin] |= set(range(first, last + 1))
             elif action[0] == "compact":
                 store.compact()
+            elif action[0] == "merge":  # as `compact` does where older segments are large
+                store._disk.merge(action[1], lambda old: _together(old, HOUR_MS).closed())
             else:
                 store = CandleStore(Path(folder), "1h")
         check(store, rows, asked)
