@@ -5,11 +5,22 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BoolArray", "Dependence", "DependenceMethod", "FloatArray", "IntArray", "LagRule", "Side", "Trend"]
+__all__ = [
+    "BoolArray",
+    "Dependence",
+    "DependenceMethod",
+    "FloatArray",
+    "IntArray",
+    "LagRule",
+    "Side",
+    "StrArray",
+    "Trend",
+]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
+StrArray: TypeAlias = NDArray[np.str_]
 
 LagRule: TypeAlias = Literal["aic", "bic"] | int
 Trend: TypeAlias = Literal["c"]

@@ -7,6 +7,7 @@
     │   └── SettingsError                 a setting from the environment, `.env` or the command line
     ├── ExchangeError                     the exchange, or something that poses as one
     │   ├── ExchangeUnavailable           no usable answer after all retries
+    │   │   ├── CircuitOpen               not asked: it kept failing; says when it is asked again
     │   │   └── RateLimited               the last answer was 429
     │   ├── RequestRefused                4xx: the exchange understood and said no
     │   │   └── UnknownCoin               it does not list this coin
@@ -21,6 +22,7 @@ Messages say what happened, the value seen and what to do.
 """
 
 __all__ = [
+    "CircuitOpen",
     "DataWarning",
     "EngineError",
     "EngineRunning",
@@ -57,6 +59,20 @@ class ExchangeError(HlpairsError):
 
 class ExchangeUnavailable(ExchangeError):
     """No usable answer came after all retries."""
+
+
+class CircuitOpen(ExchangeUnavailable):
+    """Nothing was sent, because requests of this kind kept failing.
+
+    Attributes
+    ----------
+    retry_at : float
+        When they are tried again (seconds since 1970).
+    """
+
+    def __init__(self, message: str, *, retry_at: float) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
 
 
 class RateLimited(ExchangeUnavailable):

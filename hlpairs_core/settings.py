@@ -24,10 +24,15 @@ INTERNAL = frozenset({"HLPAIRS_ENGINE_URL", "HLPAIRS_ENGINE_READ_TOKEN", "HLPAIR
 def _known_market(value: str) -> str:
     if value in MARKETS:
         return value
-    parts = urlsplit(value)
-    if parts.scheme in ("http", "https") and parts.hostname:
-        return value.rstrip("/")
-    raise ValueError(f"use one of {', '.join(MARKETS)}, or the URL of an exchange")
+    addresses = [one.strip().rstrip("/") for one in value.split(",")]
+    if all(_is_address(one) for one in addresses):
+        return ",".join(dict.fromkeys(addresses))
+    raise ValueError(f"use one of {', '.join(MARKETS)}, or the URL of an exchange (several of one: with commas)")
+
+
+def _is_address(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 class Settings(BaseSettings):
@@ -42,7 +47,7 @@ class Settings(BaseSettings):
 
     market: Annotated[str, AfterValidator(_known_market)] = Field(
         "auto",
-        description="auto (mainnet if it answers at start, else demo), mainnet, testnet, demo, or a URL",
+        description="auto (mainnet if it answers at start, else demo), mainnet, testnet, demo, or URLs with commas",
     )
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default_factory=lambda: platformdirs.user_data_path("hlpairs"),
@@ -54,6 +59,10 @@ class Settings(BaseSettings):
     idle_minutes: float = Field(
         15.0, gt=0, description="an engine started on demand stops after so many minutes without a reader"
     )
+    request_weight_per_minute: float | None = Field(
+        None, ge=120, description="of the exchange's request weight; unset: its 1200, unlimited on this machine"
+    )
+    record_minutes: bool = Field(True, description="store quotes, depth and sums of trades by minute and coin")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the engine logs")
     # The exchange keeps 5,000 bars: one is unfinished, and one is the signal.
     window: int = Field(336, ge=50, le=4998, description="bars in the fit of the screen")

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.exchange.fields import LATEST_MS, LONGEST_NAME, is_coin_name
+from hlpairs_core.exchange.fields import ADDRESS, LATEST_MS, LONGEST_NAME, is_coin_name
 
-__all__ = ["check_coin", "check_range", "to_milliseconds"]
+__all__ = ["check_address", "check_coin", "check_dex", "check_range", "to_milliseconds"]
 
 _EPOCH = pd.Timestamp(0, tz="UTC")
 _MILLISECOND = pd.Timedelta(milliseconds=1)
@@ -22,6 +22,32 @@ def check_coin(coin: str) -> str:
     if not is_coin_name(coin):
         raise InputError(f"{coin!r} is no coin: expected a name of 1 to {LONGEST_NAME} printable characters")
     return coin
+
+
+def check_dex(dex: str) -> str:
+    """Return `dex` if it can be the name of a builder's dex; empty is the main one.
+
+    Raises
+    ------
+    InputError
+        If it is no name, or has a colon, which is what separates it from a coin's.
+    """
+    if dex != "" and (not is_coin_name(dex) or ":" in dex):
+        raise InputError(f"{dex!r} is no dex: expected a name such as 'xyz', or '' for the main one")
+    return dex
+
+
+def check_address(address: str) -> str:
+    """Return the address of an account, in lower case.
+
+    Raises
+    ------
+    InputError
+        If it is not 0x and 40 hexadecimal digits.
+    """
+    if not isinstance(address, str) or ADDRESS.fullmatch(address) is None:
+        raise InputError(f"{address!r} is no address of an account: expected 0x and 40 hexadecimal digits")
+    return address.lower()
 
 
 def to_milliseconds(name: str, time: object, *, round_up: bool = False) -> int:

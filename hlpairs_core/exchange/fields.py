@@ -3,12 +3,13 @@
 import math
 import re
 import reprlib
-from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias, TypeVar
 
 from hlpairs_core.exceptions import MalformedPayload
 
 __all__ = [
+    "ADDRESS",
     "EARLIEST_MS",
     "LATEST_MS",
     "LONGEST_NAME",
@@ -21,10 +22,12 @@ __all__ = [
 ]
 
 Sign: TypeAlias = Literal["any", "non-negative", "positive"]
+Chosen = TypeVar("Chosen")
 
 EARLIEST_MS = 1_230_768_000_000  # 2009-01-01
 LATEST_MS = 4_102_444_800_000  # 2100-01-01
 LONGEST_NAME = 64
+ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 
 _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
@@ -134,6 +137,25 @@ class Record:
         except KeyError:
             raise self.refuse(key, "missing") from None
 
+    def record(self, key: str) -> "Record":
+        """Read an object."""
+        return Record(self.request, self.path_of(key), self.raw(key))
+
+    def records(self, key: str) -> Iterator["Record"]:
+        """Read an array of objects."""
+        return records(self.request, self.path_of(key), self.raw(key))
+
+    def raw_or(self, key: str, default: object) -> object:
+        """Return a field unread, or `default` where it is missing."""
+        return self._fields.get(key, default)
+
+    def choice(self, key: str, choices: Mapping[str, Chosen]) -> Chosen:
+        """Read one of a few words and return what it stands for."""
+        value = self.raw(key)
+        if not isinstance(value, str) or value not in choices:
+            raise self.refuse(key, f"expected one of {', '.join(map(repr, choices))}, got {reprlib.repr(value)}")
+        return choices[value]
+
     def decimal(self, key: str, sign: Sign = "any") -> float:
         """Read a decimal string."""
         try:
@@ -157,6 +179,15 @@ class Record:
     def time_ms(self, key: str) -> int:
         """Read a time: milliseconds since 1970, between 2009 and 2100."""
         return self.integer(key, least=EARLIEST_MS, most=LATEST_MS)
+
+    def address(self, key: str) -> str | None:
+        """Read the address of an account, 0x and 40 hexadecimal digits in lower case, or None where it is null."""
+        value = self.raw(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or ADDRESS.fullmatch(value) is None:
+            raise self.refuse(key, f"expected 0x and 40 hexadecimal digits, got {reprlib.repr(value)}")
+        return value.lower()
 
     def flag(self, key: str) -> bool:
         """Read a boolean that the exchange leaves out when it is false."""

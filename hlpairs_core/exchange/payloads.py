@@ -1,8 +1,6 @@
-"""Answers of the exchange → typed rows. Decimal strings become floats here, once."""
+"""Answers about single coins → typed rows. Decimal strings become floats here, once."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,44 +11,19 @@ from hlpairs_core.exchange.book import OrderBook
 from hlpairs_core.exchange.fields import Record, Sign, as_decimal, as_list, is_coin_name, records
 
 __all__ = [
-    "Asset",
+    "is_of_dex",
     "is_perp_name",
     "parse_book",
     "parse_candles",
-    "parse_contexts",
     "parse_funding",
     "parse_mids",
-    "parse_universe",
+    "parse_trades",
     "utc_ms",
 ]
 
-_ISOLATED_MODES = ("strictIsolated", "noCross")
 _PRICES = {"open": "o", "high": "h", "low": "l", "close": "c"}
-
-
-@dataclass(frozen=True)
-class Asset:
-    """One entry of the exchange's universe; its position there is its asset id.
-
-    Attributes
-    ----------
-    coin : str
-        Name on the wire.
-    size_decimals : int
-        Decimals of an order's size.
-    max_leverage : int
-        Highest leverage of the first margin tier.
-    only_isolated : bool
-        Whether cross margin is forbidden.
-    is_delisted : bool
-        Whether it no longer trades. Delisted assets keep their position.
-    """
-
-    coin: str
-    size_decimals: int
-    max_leverage: int
-    only_isolated: bool
-    is_delisted: bool
+_SIDES = {"B": True, "A": False}
+_LARGEST_ID = 2**63 - 1
 
 
 def utc_ms(milliseconds: Sequence[int]) -> pd.DatetimeIndex:
@@ -67,115 +40,26 @@ def is_perp_name(coin: str) -> bool:
     return not coin.startswith(("@", "#")) and "/" not in coin and ":" not in coin
 
 
-def parse_universe(request: str, value: object, *, path: str = "") -> list[Asset]:
-    """Read a ``meta`` object, of today's shape or that of 2023 (without margin tables and delisted coins).
-
-    Raises
-    ------
-    MalformedPayload
-        If a field is missing or unfit, or a coin is named twice.
-    """
-    meta = Record(request, path, value)
-    assets: list[Asset] = []
-    seen: set[str] = set()
-    for entry in records(request, meta.path_of("universe"), meta.raw("universe")):
-        asset = Asset(
-            coin=entry.coin("name"),
-            size_decimals=entry.integer("szDecimals", least=0, most=18),
-            max_leverage=entry.integer("maxLeverage", least=1, most=1000),
-            only_isolated=entry.flag("onlyIsolated") or entry.word("marginMode") in _ISOLATED_MODES,
-            is_delisted=entry.flag("isDelisted"),
-        )
-        if asset.coin in seen:
-            raise entry.refuse("name", f"{asset.coin!r} is listed twice")
-        seen.add(asset.coin)
-        assets.append(asset)
-    return assets
+def is_of_dex(coin: str, dex: str) -> bool:
+    """Whether a name can be one of a builder's dex, where all begin with its name; the main one has any."""
+    return not dex or coin.startswith(f"{dex}:")
 
 
-def parse_contexts(request: str, value: object) -> pd.DataFrame:
-    """Read a ``metaAndAssetCtxs`` answer; see `HyperliquidClient.contexts` for the columns.
-
-    Raises
-    ------
-    MalformedPayload
-        If a field is missing or unfit, or the two lists differ in length.
-    """
-    meta, contexts = as_list(request, "the top", value, length=2)
-    assets = parse_universe(request, meta, path="[0]")
-    as_list(request, "[1]", contexts, length=len(assets))
-    rows = [_context(context, asset) for context, asset in zip(records(request, "[1]", contexts), assets, strict=True)]
-    frame = pd.DataFrame(
-        {
-            "asset": np.arange(len(assets), dtype=np.int64),
-            "size_decimals": np.array([asset.size_decimals for asset in assets], dtype=np.int64),
-            "max_leverage": np.array([asset.max_leverage for asset in assets], dtype=np.int64),
-            "only_isolated": np.array([asset.only_isolated for asset in assets], dtype=np.bool_),
-            "is_delisted": np.array([asset.is_delisted for asset in assets], dtype=np.bool_),
-        }
-    )
-    numbers = pd.DataFrame(rows, columns=_CONTEXT_NUMBERS, dtype=np.float64)
-    frame = pd.concat([frame, numbers], axis=1)
-    frame.index = pd.Index([asset.coin for asset in assets], dtype=str, name="coin")
-    return frame
-
-
-_CONTEXT_NUMBERS = [
-    "funding_rate",
-    "open_interest",
-    "oracle_price",
-    "mark_price",
-    "mid_price",
-    "premium",
-    "impact_bid",
-    "impact_ask",
-    "prev_day_price",
-    "day_notional_usd",
-    "day_base_volume",
-]
-
-
-def _context(context: Record, asset: Asset) -> tuple[float, ...]:
-    # A settled coin may be worth nothing, and a coin of today has no price of yesterday.
-    price: Sign = "non-negative" if asset.is_delisted else "positive"
-    return (
-        context.decimal_or_nan("funding"),
-        context.decimal("openInterest", "non-negative"),
-        context.decimal_or_nan("oraclePx", price),
-        context.decimal_or_nan("markPx", price),
-        context.decimal_or_nan("midPx", price),
-        context.decimal_or_nan("premium"),
-        *_impact(context),
-        context.decimal_or_nan("prevDayPx", "non-negative"),
-        context.decimal("dayNtlVlm", "non-negative"),
-        context.decimal("dayBaseVlm", "non-negative"),
-    )
-
-
-def _impact(context: Record) -> tuple[float, float]:
-    value = context.raw("impactPxs")
-    if value is None:
-        return math.nan, math.nan
-    path = context.path_of("impactPxs")
-    bid, ask = (
-        math.nan if price is None else as_decimal(context.request, f"{path}[{side}]", price, sign="positive")
-        for side, price in enumerate(as_list(context.request, path, value, length=2))
-    )
-    return bid, ask
-
-
-def parse_mids(request: str, value: object) -> dict[str, float]:
+def parse_mids(request: str, value: object, *, dex: str = "") -> dict[str, float]:
     """Read an ``allMids`` answer: mid price (USD) by coin, spot pairs and all.
 
     Raises
     ------
     MalformedPayload
-        If a name or a price is unfit. A perp's price is positive; others may be worth nothing.
+        If a name or a price is unfit, or a coin is not of the dex. A perp's price is positive; others may be
+        worth nothing.
     """
     mids: dict[str, float] = {}
     for coin, price in Record(request, "", value).items():
         if not is_coin_name(coin):
             raise MalformedPayload(request, repr(coin[:80]), "this is no name of a coin")
+        if not is_of_dex(coin, dex):
+            raise MalformedPayload(request, repr(coin), f"expected coins of the dex {dex!r}")
         sign: Sign = "positive" if is_perp_name(coin) else "non-negative"
         mids[coin] = as_decimal(request, coin, price, sign=sign)
     return mids
@@ -224,6 +108,33 @@ def parse_funding(request: str, value: object, *, coin: str) -> pd.DataFrame:
         times.append(payment.time_ms("time"))
         rows.append((payment.decimal("fundingRate"), payment.decimal_or_nan("premium")))
     return _series(times, rows, ["funding_rate", "premium"])
+
+
+def parse_trades(request: str, value: object, *, coin: str) -> pd.DataFrame:
+    """Read a ``recentTrades`` answer: ascending by time, each trade once.
+
+    Raises
+    ------
+    MalformedPayload
+        If a field is missing or unfit, or a trade is another coin's.
+    """
+    trades: dict[int, tuple[int, float, float, bool]] = {}
+    for trade in records(request, "", value):
+        trade.echo("coin", coin)
+        tid = trade.integer("tid", least=0, most=_LARGEST_ID)
+        is_buy = trade.choice("side", _SIDES)
+        trades[tid] = (trade.time_ms("time"), trade.decimal("px", "positive"), trade.decimal("sz", "positive"), is_buy)
+    times, prices, sizes, buys = zip(*trades.values(), strict=True) if trades else ((), (), (), ())
+    frame = pd.DataFrame(
+        {
+            "time": utc_ms(times),
+            "price": np.array(prices, dtype=np.float64),
+            "size": np.array(sizes, dtype=np.float64),
+            "is_buy": np.array(buys, dtype=np.bool_),
+            "tid": np.array(list(trades), dtype=np.int64),
+        }
+    )
+    return frame.sort_values(["time", "tid"]).reset_index(drop=True)
 
 
 def _series(times: list[int], rows: list[tuple[float, ...]], columns: list[str]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.exchange.budget import WEIGHTS
+from hlpairs_core.exchange.weights import WEIGHTS
 from hlpairs_core.intervals import interval_duration
 
 __all__ = [
@@ -14,12 +14,19 @@ __all__ = [
     "candle_snapshot",
     "funding_history",
     "l2_book",
+    "meta",
     "meta_and_contexts",
+    "of_user",
+    "plain",
+    "recent_trades",
 ]
 
 CANDLES_AT_MOST = 5000
 FUNDING_PAGE = 500
 _HOUR_MS = 3_600_000
+_TRADES_AT_MOST = 30
+# Five thousand candles, the largest answer there is, are less than a fourth of it.
+_LARGEST_BODY = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -34,25 +41,60 @@ class InfoRequest:
         What is sent, as JSON.
     rows_expected : int
         The most rows the answer can have; rows weigh extra for some requests.
+    largest_body : int
+        An answer of more bytes (decompressed) is refused.
     """
 
     label: str
     body: dict[str, object]
     rows_expected: int = 0
+    largest_body: int = _LARGEST_BODY
+
+    @property
+    def endpoint(self) -> str:
+        """The type of the request."""
+        return str(self.body["type"])
 
     def weight(self, rows: int) -> int:
         """Return the weight of this request with an answer of `rows` rows."""
-        return WEIGHTS[str(self.body["type"])].of(rows)
+        return WEIGHTS[self.endpoint].of(rows)
 
 
-def meta_and_contexts() -> InfoRequest:
-    """Ask for the universe and what the exchange says of each coin now."""
-    return InfoRequest("metaAndAssetCtxs", {"type": "metaAndAssetCtxs"})
+def meta(dex: str = "") -> InfoRequest:
+    """Ask for the universe of a dex; the main one has no name."""
+    return _of_dex("meta", dex)
 
 
-def all_mids() -> InfoRequest:
-    """Ask for all mid prices."""
-    return InfoRequest("allMids", {"type": "allMids"})
+def meta_and_contexts(dex: str = "") -> InfoRequest:
+    """Ask for the universe of a dex and what the exchange says of each coin now."""
+    return _of_dex("metaAndAssetCtxs", dex)
+
+
+def all_mids(dex: str = "") -> InfoRequest:
+    """Ask for all mid prices of a dex; those of the spot pairs come with the main one's."""
+    return _of_dex("allMids", dex)
+
+
+def _of_dex(kind: str, dex: str) -> InfoRequest:
+    if not dex:
+        return InfoRequest(kind, {"type": kind})
+    return InfoRequest(f"{kind} {dex}", {"type": kind, "dex": dex})
+
+
+def plain(kind: str) -> InfoRequest:
+    """Ask a question that takes no argument: ``perpDexs``, ``predictedFundings``, ``spotMeta`` and the like."""
+    return InfoRequest(kind, {"type": kind})
+
+
+def of_user(kind: str, address: str) -> InfoRequest:
+    """Ask about an account: ``userFees``, ``userRateLimit``."""
+    return InfoRequest(f"{kind} {address}", {"type": kind, "user": address})
+
+
+def recent_trades(coin: str) -> InfoRequest:
+    """Ask for a coin's last trades."""
+    body: dict[str, object] = {"type": "recentTrades", "coin": coin}
+    return InfoRequest(f"recentTrades {coin}", body, rows_expected=_TRADES_AT_MOST)
 
 
 def candle_snapshot(coin: str, interval: str, first: int, last: int) -> InfoRequest:

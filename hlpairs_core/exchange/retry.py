@@ -19,12 +19,22 @@ class Setback(Exception):
         HTTP status; None where no answer came.
     retry_after : float or None
         Seconds the server asked to wait.
+    is_lasting : bool
+        Whether the same address will fail again.
     """
 
-    def __init__(self, cause: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        cause: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        is_lasting: bool = False,
+    ) -> None:
         super().__init__(cause)
         self.status = status
         self.retry_after = retry_after
+        self.is_lasting = is_lasting
 
     @property
     def is_rate_limit(self) -> bool:

@@ -4,7 +4,20 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from exchange_doubles import HOUR_MS, NOON, Clock, Exchange, book, candle, client_of, payment, universe
+from exchange_doubles import (
+    ACCOUNT,
+    CALLS,
+    HOUR_MS,
+    NOON,
+    Clock,
+    Exchange,
+    book,
+    candle,
+    client_of,
+    everything,
+    payment,
+    universe,
+)
 
 import hlpairs_core.exchange as package
 from hlpairs_core.exceptions import (
@@ -23,7 +36,10 @@ SERIES: dict[str, Any] = {
     "candleSnapshot": lambda client, coin: client.candles(coin, "1h", START, END),
     "fundingHistory": lambda client, coin: client.funding_history(coin, START, END),
 }
-COIN_CALLS = SERIES | {"l2Book": lambda client, coin: client.l2_book(coin)}
+COIN_CALLS = SERIES | {
+    "l2Book": lambda client, coin: client.l2_book(coin),
+    "recentTrades": lambda client, coin: client.recent_trades(coin),
+}
 
 
 def test_every_public_name_is_exported_in_order():
@@ -31,37 +47,70 @@ def test_every_public_name_is_exported_in_order():
     assert all(hasattr(package, name) for name in package.__all__)
 
 
-async def test_requests_have_the_documented_bodies():
-    exchange = Exchange(
-        metaAndAssetCtxs=universe("BTC"),
-        allMids={"BTC": "1.0"},
-        candleSnapshot=[candle()],
-        fundingHistory=[payment()],
-        l2Book=book(),
-    )
-    async with client_of(exchange) as client:
-        await client.contexts()
-        await client.all_mids()
-        await client.candles("BTC", "1h", START, END)
-        await client.funding_history("BTC", START, END)
-        await client.funding_history("BTC", START)
-        await client.l2_book("BTC")
-        await client.l2_book("BTC", significant_figures=5, mantissa=2)
-        await client.l2_book("BTC", significant_figures=5, mantissa=1)
-    end = MIDNIGHT + 11 * HOUR_MS
-    assert exchange.seen == [
-        {"type": "metaAndAssetCtxs"},
-        {"type": "allMids"},
+BODIES: dict[str, list[dict[str, Any]]] = {
+    "universe": [{"type": "meta"}],
+    "universe of a dex": [{"type": "perpDexs"}, {"type": "meta", "dex": "xyz"}],
+    "contexts": [{"type": "metaAndAssetCtxs"}],
+    "contexts of a dex": [{"type": "perpDexs"}, {"type": "metaAndAssetCtxs", "dex": "xyz"}],
+    "all_mids": [{"type": "allMids"}],
+    "all_mids of a dex": [{"type": "allMids", "dex": "xyz"}],
+    "perp_dexs": [{"type": "perpDexs"}],
+    "predicted_fundings": [{"type": "predictedFundings"}],
+    "candles": [
         {
             "type": "candleSnapshot",
-            "req": {"coin": "BTC", "interval": "1h", "startTime": MIDNIGHT, "endTime": end},
-        },
-        {"type": "fundingHistory", "coin": "BTC", "startTime": MIDNIGHT, "endTime": end},
+            "req": {
+                "coin": "BTC",
+                "interval": "1h",
+                "startTime": MIDNIGHT,
+                "endTime": MIDNIGHT + 12 * HOUR_MS,
+            },
+        }
+    ],
+    "funding_history": [
+        {"type": "fundingHistory", "coin": "BTC", "startTime": MIDNIGHT, "endTime": MIDNIGHT + 13 * HOUR_MS}
+    ],
+    "l2_book": [{"type": "l2Book", "coin": "BTC"}],
+    "recent_trades": [{"type": "recentTrades", "coin": "BTC"}],
+    "spot_meta": [{"type": "spotMeta"}],
+    "spot_contexts": [{"type": "spotMetaAndAssetCtxs"}],
+    "user_fees": [{"type": "userFees", "user": ACCOUNT}],
+    "user_rate_limit": [{"type": "userRateLimit", "user": ACCOUNT}],
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_requests_have_the_documented_bodies(name: str):
+    exchange = everything()
+    async with client_of(exchange) as client:
+        await CALLS[name](client)
+    assert exchange.seen == BODIES[name]
+
+
+async def test_optional_fields_are_sent_only_where_they_say_something():
+    exchange = Exchange(fundingHistory=[payment()], l2Book=book())
+    async with client_of(exchange) as client:
+        await client.funding_history("BTC", START)
+        await client.l2_book("BTC", significant_figures=5, mantissa=2)
+        await client.l2_book("BTC", significant_figures=5, mantissa=1)
+    assert exchange.seen == [
         {"type": "fundingHistory", "coin": "BTC", "startTime": MIDNIGHT},
-        {"type": "l2Book", "coin": "BTC"},
         {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 2},
         {"type": "l2Book", "coin": "BTC", "nSigFigs": 5},
     ]
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_every_call_spends_what_the_documented_table_says(name: str):
+    clock = Clock()
+    budget = WeightBudget(clock=clock, sleep=clock.sleep)
+    exchange = everything()
+    async with client_of(exchange, clock, budget=budget) as client:
+        await CALLS[name](client)
+    light = {"allMids": 2, "l2Book": 2}
+    by_rows = ("candleSnapshot", "fundingHistory", "recentTrades")  # one row is one more unit
+    spent = sum(light.get(body["type"], 20) + (body["type"] in by_rows) for body in exchange.seen)
+    assert budget.remaining == 1200 - spent
 
 
 @pytest.mark.parametrize("call", COIN_CALLS.values(), ids=COIN_CALLS.keys())
@@ -207,14 +256,79 @@ async def test_a_lost_connection_says_nothing_about_the_coin(failure: Exception)
     assert exchange.count("metaAndAssetCtxs") == 0
 
 
-@pytest.mark.parametrize("coin", ["@107", "PURR/USDC", "xyz:TSLA", "#5"])
-async def test_names_of_other_markets_are_not_looked_up_among_the_perps(coin: str):
-    exchange = Exchange(candleSnapshot=[], l2Book=None)
+LOOKED_UP = {
+    "BTC": ["metaAndAssetCtxs"],
+    "@107": ["spotMeta"],
+    "PURR/USDC": ["spotMeta"],
+    "xyz:TSLA": ["perpDexs", "metaAndAssetCtxs"],
+}
+
+
+@pytest.mark.parametrize("coin", LOOKED_UP)
+@pytest.mark.parametrize("nothing", [[], None])
+async def test_a_coin_of_any_kind_without_rows_is_looked_up_in_its_own_universe_once(coin: str, nothing: Any):
+    exchange = everything()
+    exchange.answers |= {"candleSnapshot": nothing, "recentTrades": nothing}
     async with client_of(exchange) as client:
-        assert (await client.candles(coin, "1h", START, END)).empty
-        with pytest.raises(UnknownCoin, match=coin):
-            await client.l2_book(coin)
+        for _ in range(2):
+            assert (await client.candles(coin, "1h", START, END)).empty
+            assert (await client.recent_trades(coin)).empty
+        asked = [body["type"] for body in exchange.seen if "coin" not in body and "req" not in body]
+        assert asked == LOOKED_UP[coin]
+        assert await client.is_listed(coin)
+
+
+UNLISTED_PERPS = ["NOPE", "xyz:NOPE", "nope:TSLA", ":TSLA", "xyz:TSLA:X", "a/b:c"]
+UNLISTED = [(kind, coin) for kind in COIN_CALLS for coin in UNLISTED_PERPS] + [
+    (kind, coin) for kind in COIN_CALLS if kind != "fundingHistory" for coin in ("@999", "NOPE/USDC")
+]
+
+
+@pytest.mark.parametrize(("kind", "coin"), UNLISTED)
+async def test_a_coin_of_any_kind_that_is_not_listed_is_unknown(kind: str, coin: str):
+    exchange = everything()
+    exchange.answers[kind] = None
+    async with client_of(exchange) as client:
+        with pytest.raises(UnknownCoin, match=f"does not list '{coin}'"):
+            await COIN_CALLS[kind](client, coin)
+        assert not await client.is_listed(coin)
+
+
+async def test_a_spot_pair_has_no_funding_and_is_not_asked_for_it():
+    exchange = everything()
+    async with client_of(exchange) as client:
+        for coin in ("@107", "PURR/USDC"):
+            with pytest.raises(RequestRefused, match=f"'{coin}' is a spot pair: only perps pay funding"):
+                await client.funding_history(coin, START, END)
+    assert exchange.seen == []
+
+
+async def test_a_perp_that_is_named_like_a_spot_pair_has_funding():
+    exchange = Exchange(metaAndAssetCtxs=universe("A/B"), fundingHistory=[])
+    async with client_of(exchange) as client:
+        await client.contexts()
+        assert (await client.funding_history("A/B", START, END)).empty
+
+
+async def test_of_an_outcome_null_alone_says_that_there_is_none():
+    exchange = Exchange(candleSnapshot=[], fundingHistory=None)
+    async with client_of(exchange) as client:
+        assert (await client.candles("#5", "1h", START, END)).empty
+        with pytest.raises(UnknownCoin, match="#5"):
+            await client.funding_history("#5", START, END)
+        assert not await client.is_listed("#5")
     assert exchange.count("metaAndAssetCtxs") == 0
+
+
+async def test_names_with_markup_or_path_characters_are_data():
+    names = ["<script>alert(1)</script>", "../../etc/passwd", "A&B;rm -rf", "'; DROP TABLE x", "C:\\x", "%s{0}"]
+    exchange = everything()
+    exchange.answers |= {"metaAndAssetCtxs": universe(*names), "candleSnapshot": []}
+    async with client_of(exchange) as client:
+        assert list((await client.contexts()).index) == names
+        for name in names:
+            assert (await client.candles(name, "1h", START, END)).empty
+    assert [body["req"]["coin"] for body in exchange.seen if "req" in body] == names
 
 
 async def test_a_coin_listed_since_the_last_look_is_found():

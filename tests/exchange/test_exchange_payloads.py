@@ -20,7 +20,7 @@ from exchange_doubles import (
 
 from hlpairs_core.exceptions import MalformedPayload
 from hlpairs_core.exchange import HyperliquidClient
-from hlpairs_core.exchange.payloads import parse_universe
+from hlpairs_core.exchange.universe import parse_universe
 
 START, END = "2026-01-01T00:00Z", "2026-01-02T00:00Z"
 MISSING = object()
@@ -325,7 +325,8 @@ async def test_a_name_is_data_whatever_it_spells(name: str):
 
 
 def test_the_shape_of_2023_is_read_too():
-    assets = parse_universe("meta", {"universe": [{"szDecimals": 5, "name": "BTC", "maxLeverage": 50}]})
+    universe = parse_universe("meta", {"universe": [{"szDecimals": 5, "name": "BTC", "maxLeverage": 50}]})
+    assets = universe.assets
     assert [(a.coin, a.max_leverage, a.is_delisted, a.only_isolated) for a in assets] == [("BTC", 50, False, False)]
 
 

@@ -10,7 +10,15 @@ from exchange_doubles import Clock, Exchange, client_of, context
 
 pytestmark = pytest.mark.recordings
 
-RECORDED = ["all_mids", "candle_snapshot", "funding_history", "l2_book", "meta_2023", "meta_and_asset_ctxs"]
+RECORDED = [
+    "all_mids",
+    "candle_snapshot",
+    "funding_history",
+    "l2_book",
+    "meta_2023",
+    "meta_and_asset_ctxs",
+    "perp_dexs",
+]
 AGGREGATED = {"l2book_btc_nsf3": (3, None), "l2book_btc_nsf5_m5": (5, 5)}
 
 
@@ -45,6 +53,8 @@ async def replayed(request: dict[str, Any], response: Any) -> Any:
             return await client.contexts()
         if kind == "allMids":
             return await client.all_mids()
+        if kind == "perpDexs":
+            return await client.perp_dexs()
         if kind == "l2Book":
             return await client.l2_book(request["coin"])
         if kind == "fundingHistory":
@@ -145,3 +155,38 @@ async def test_recorded_asset_ids_are_those_of_the_official_sdk(protocol: Path):
 async def test_recorded_mids_are_all_there(protocol: Path, ccxt_client: Any):
     request, response = answer_to(protocol, "all_mids", "allMids")
     assert await replayed(request, response) == {coin: ccxt_client.safe_number(response, coin) for coin in response}
+
+
+async def test_recorded_dexs_have_the_ids_and_coins_that_the_recording_names(protocol: Path):
+    request, response = answer_to(protocol, "perp_dexs", "perpDexs")
+    dexs = await replayed(request, response)
+    assert [dex.name for dex in dexs] == ["xyz", "flx", "vntl", "hyna", "km", "abcd", "cash", "para", "mkts"]
+    # The official SDK counts from the first after the null: 110000 + i * 10000.
+    assert [dex.first_id for dex in dexs] == [110_000 + i * 10_000 for i in range(len(dexs))]
+    assert {dex.name: dex.fee_scale for dex in dexs if dex.fee_scale != 1} == {"hyna": 0.1111}
+    for dex, raw in zip(dexs, response[1:], strict=True):
+        assert dex.open_interest_caps == {coin: float(cap) for coin, cap in raw["assetToStreamingOiCap"]}
+        assert dex.funding_multipliers == {coin: float(by) for coin, by in raw["assetToFundingMultiplier"]}
+        named = {*dex.open_interest_caps, *dex.funding_multipliers, *dex.funding_interest_rates}
+        assert all(coin.startswith(f"{dex.name}:") for coin in named)
+
+
+async def test_recorded_trades_read_as_ccxt_reads_them(protocol: Path, ccxt_client: Any):
+    frames = [json.loads(line)["frame"] for line in (protocol / "ws_frames.jsonl").read_text().splitlines()]
+    [fills] = [frame["data"] for frame in frames if frame["channel"] == "trades"]  # as REST gives them
+    async with client_of(Exchange(recentTrades=fills)) as client:
+        ours = await client.recent_trades("BTC")
+    theirs = sorted((ccxt_client.parse_trade(fill) for fill in fills), key=lambda fill: (fill["timestamp"], fill["id"]))
+    assert ours["tid"].tolist() == [int(fill["id"]) for fill in theirs]
+    assert ours["price"].tolist() == [fill["price"] for fill in theirs]
+    assert ours["is_buy"].tolist() == [fill["side"] == "buy" for fill in theirs]
+
+
+async def test_the_recorded_universe_reads_the_same_without_its_contexts(protocol: Path):
+    request, response = answer_to(protocol, "meta_and_asset_ctxs", "metaAndAssetCtxs")
+    frame = await replayed(request, response)
+    async with client_of(Exchange(meta=response[0])) as client:
+        universe = await client.universe()
+    assert universe.asset_ids == frame["asset"].to_dict()
+    assert [asset.is_delisted for asset in universe.assets] == frame["is_delisted"].tolist()
+    assert universe.collateral_token == response[0].get("collateralToken")

@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import gzip
 import random
 from collections.abc import AsyncIterator
@@ -7,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from exchange_doubles import LOCAL, NOON, Clock, Exchange, Script, client_of
+from exchange_doubles import LOCAL, NOON, Clock, Exchange, Script, book, client_of, universe
 
 from hlpairs_core.exceptions import (
     ExchangeUnavailable,
@@ -16,10 +17,10 @@ from hlpairs_core.exceptions import (
     RateLimited,
     RequestRefused,
 )
-from hlpairs_core.exchange import WeightBudget
-from hlpairs_core.exchange.connection import InfoConnection
+from hlpairs_core.exchange import Priority, WeightBudget
 from hlpairs_core.exchange.requests import all_mids
 from hlpairs_core.exchange.retry import Backoff, Setback
+from hlpairs_core.exchange.sender import Sender, read_answer
 from hlpairs_core.exchange.stamp import parse_address
 
 MIDS = {"BTC": "64900.5"}
@@ -161,25 +162,18 @@ class Stream(httpx.AsyncByteStream):
             await asyncio.Event().wait()
 
 
-def connection_to(response: httpx.Response, **options: Any) -> InfoConnection:
-    clock = Clock()
-    settings = {"timeout_seconds": 10.0, "retries": 0} | options
-    return InfoConnection(
-        parse_address(LOCAL),
-        transport=httpx.MockTransport(lambda request: response),
-        budget=WeightBudget(clock=clock, sleep=clock.sleep),
-        clock=clock,
-        sleep=clock.sleep,
-        rng=random.Random(1),
-        **settings,
-    )
+async def sent_to(response: httpx.Response, *, timeout_seconds: float = 10.0, **request: Any) -> Any:
+    """Send one request to an exchange that gives this response, and read the answer."""
+    asked = dataclasses.replace(all_mids(), **request)
+    sender = Sender(transport=httpx.MockTransport(lambda _: response), tap=None, clock=Clock())
+    answer = await sender.send(parse_address(LOCAL), asked, timeout_seconds=timeout_seconds)
+    return read_answer(asked, answer, now=NOON)
 
 
 async def test_an_endless_body_is_cut_off_at_the_cap():
     stream = Stream(b" " * 1000, 10**9)
-    connection = connection_to(httpx.Response(200, stream=stream), largest_body=10_000)
     with pytest.raises(MalformedPayload, match="malformed at the body: more than 10000 bytes"):
-        await connection.post(all_mids())
+        await sent_to(httpx.Response(200, stream=stream), largest_body=10_000)
     assert stream.sent == 11
 
 
@@ -188,26 +182,26 @@ async def test_the_cap_counts_decompressed_bytes():
     assert len(packed) < 10_000
     response = httpx.Response(200, stream=Stream(packed, 1), headers={"Content-Encoding": "gzip"})
     with pytest.raises(MalformedPayload, match="more than 10000 bytes"):
-        await connection_to(response, largest_body=10_000).post(all_mids())
+        await sent_to(response, largest_body=10_000)
 
 
 async def test_a_compressed_answer_is_read():
     packed = gzip.compress(b'{"BTC": "1.5"}')
     response = httpx.Response(200, stream=Stream(packed, 1), headers={"Content-Encoding": "gzip"})
-    assert (await connection_to(response).post(all_mids())).payload == {"BTC": "1.5"}
+    assert await sent_to(response) == {"BTC": "1.5"}
 
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd"])
 async def test_an_encoding_that_can_inflate_without_bound_is_refused(encoding: str):
     response = httpx.Response(200, stream=Stream(b"x", 1), headers={"Content-Encoding": encoding})
     with pytest.raises(MalformedPayload, match="header Content-Encoding"):
-        await connection_to(response).post(all_mids())
+        await sent_to(response)
 
 
 async def test_a_body_that_never_ends_is_given_up():
     response = httpx.Response(200, stream=Stream(b" ", 3, hangs=True))
-    with pytest.raises(ExchangeUnavailable, match=r"an answer that took more than 0\.06 s"):
-        await connection_to(response, timeout_seconds=0.01).post(all_mids())
+    with pytest.raises(Setback, match=r"an answer that took more than 0\.06 s"):
+        await sent_to(response, timeout_seconds=0.01)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +219,8 @@ async def test_json_that_cannot_be_trusted_is_refused_at_once(body: str, problem
     assert exchange.count("allMids") == 1
 
 
-async def test_no_more_than_eight_requests_are_in_flight():
+@pytest.mark.parametrize(("priority", "most"), [(Priority.URGENT, 8), (Priority.NORMAL, 7), (Priority.BACKGROUND, 6)])
+async def test_few_requests_are_in_flight_and_places_are_kept_for_more_urgent_ones(priority: Priority, most: int):
     flying = peak = 0
 
     async def slow(request: httpx.Request) -> httpx.Response:
@@ -238,8 +233,102 @@ async def test_no_more_than_eight_requests_are_in_flight():
         return httpx.Response(200, json=MIDS)
 
     async with client_of(slow) as client:
-        await asyncio.gather(*(client.all_mids() for _ in range(30)))
-    assert peak == 8
+        await asyncio.gather(*(client.at(priority).all_mids() for _ in range(30)))
+    assert peak == most
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+async def test_after_a_429_everybody_waits_as_long_as_the_one_who_met_it(retries: int):
+    clock = Clock()
+    limited = httpx.Response(429, text="null", headers={"Retry-After": "30"})
+    exchange = Exchange(allMids=Script([limited, MIDS]), l2Book=book())
+    sent: list[float] = []
+    met = asyncio.Event()
+
+    def watch(request: httpx.Request) -> httpx.Response:
+        sent.append(clock.now)
+        met.set()
+        return exchange(request)
+
+    async with client_of(watch, clock, retries=retries) as client:
+        first = asyncio.create_task(client.all_mids())
+        await met.wait()
+        await client.at(Priority.URGENT).l2_book("BTC")
+        await asyncio.wait([first])
+        assert isinstance(first.exception(), RateLimited) == (retries == 0)
+    assert min(sent[1:]) - sent[0] == pytest.approx(30, abs=0.01)
+
+
+async def test_a_view_of_another_priority_shares_everything_else():
+    clock = Clock()
+    budget = WeightBudget(clock=clock, sleep=clock.sleep)
+    exchange = Exchange(allMids=MIDS, metaAndAssetCtxs=universe("BTC"), candleSnapshot=[])
+    async with client_of(exchange, clock, budget=budget) as client:
+        view = client.at(Priority.BACKGROUND)
+        await view.all_mids()
+        await view.contexts()
+        assert client.stamp is view.stamp is not None
+        assert budget.remaining == 1200 - 22
+        assert (await client.candles("BTC", "1h", "2026-01-01T00:00Z", "2026-01-01T11:00Z")).empty
+        assert exchange.count("metaAndAssetCtxs") == 1  # the names are shared
+    with pytest.raises(InputError, match="this client is closed"):
+        await view.all_mids()
+
+
+class Recorder:
+    """A tap; only what is asked over HTTP comes here."""
+
+    def __init__(self) -> None:
+        self.attempts: list[dict[str, Any]] = []
+
+    def answered(self, body: dict[str, object], **rest: Any) -> None:
+        self.attempts.append({"body": body, **rest})
+
+    opened = sent = received = closed = None
+
+
+async def test_the_tap_sees_every_attempt_as_it_came():
+    answers = [
+        httpx.ReadTimeout("x"),
+        httpx.Response(429, text="null"),
+        httpx.Response(200, text=HTML),
+        httpx.Response(200, text='{"BTC":  "1.5"}'),
+    ]
+    clock, tap = Clock(), Recorder()
+    async with client_of(Exchange(allMids=Script(answers)), clock, tap=tap) as client:
+        await client.all_mids()
+    assert [attempt["body"] for attempt in tap.attempts] == [{"type": "allMids"}] * 4
+    assert [(attempt["status"], attempt["reply"]) for attempt in tap.attempts] == [
+        (None, b""),
+        (429, b"null"),
+        (200, HTML.encode()),
+        (200, b'{"BTC":  "1.5"}'),
+    ]
+    assert [attempt["headers"].get("content-length") for attempt in tap.attempts[:2]] == [None, "4"]
+    times = [moment for attempt in tap.attempts for moment in (attempt["sent_at"], attempt["received_at"])]
+    assert times == sorted(times)
+    assert times[0] == NOON
+    assert times[-1] == clock.now
+
+
+async def test_an_attempt_that_is_cancelled_reaches_the_tap_and_frees_its_place():
+    started, tap = asyncio.Event(), Recorder()
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    clock = Clock()
+    budget = WeightBudget(clock=clock, sleep=clock.sleep, in_flight=3)
+    async with client_of(hang, clock, tap=tap, budget=budget) as client:
+        for _ in range(5):
+            started.clear()
+            task = asyncio.create_task(client.all_mids())
+            await started.wait()
+            task.cancel()
+            await asyncio.wait([task])
+    assert [(attempt["status"], attempt["reply"]) for attempt in tap.attempts] == [(None, b"")] * 5
 
 
 async def test_a_closed_client_says_so_and_closing_twice_is_harmless():
