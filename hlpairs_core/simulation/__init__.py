@@ -5,14 +5,29 @@ answer is given as of the market's own clock and uses nothing that happens later
 """
 
 from hlpairs_core.simulation.clock import MarketClock
-from hlpairs_core.simulation.market import PlantedPair, SimulatedMarket
+from hlpairs_core.simulation.faults import Fault, Faults
+from hlpairs_core.simulation.feed_settings import FeedLimits, FeedSettings, Pace
+from hlpairs_core.simulation.limits import Limits
+from hlpairs_core.simulation.listener import run, serve
+from hlpairs_core.simulation.market import SimulatedMarket
+from hlpairs_core.simulation.planted import PlantedPair
+from hlpairs_core.simulation.playback import Playback
+from hlpairs_core.simulation.playback_server import PlaybackExchange
 from hlpairs_core.simulation.replay import replay_market
-from hlpairs_core.simulation.server import SimulatedExchange, run, serve
+from hlpairs_core.simulation.server import SimulatedExchange
 from hlpairs_core.simulation.synthetic import synthetic_market
 
 __all__ = [
+    "Fault",
+    "Faults",
+    "FeedLimits",
+    "FeedSettings",
+    "Limits",
     "MarketClock",
+    "Pace",
     "PlantedPair",
+    "Playback",
+    "PlaybackExchange",
     "SimulatedExchange",
     "SimulatedMarket",
     "replay_market",

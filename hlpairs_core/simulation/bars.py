@@ -5,9 +5,11 @@ import numpy as np
 
 from hlpairs_core._typing import FloatArray, IntArray
 
-__all__ = ["NEVER", "BarHistory", "FundingHistory"]
+__all__ = ["NEVER", "BarHistory", "FundingHistory", "PremiumHistory"]
 
 NEVER = np.iinfo(np.int64).max
+
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,39 @@ class BarHistory:
         traded = np.nan_to_num(self.volume) > 0
         return np.where(traded.any(axis=0), traded.argmax(axis=0), NEVER)
 
+    @cached_property
+    def day_before(self) -> FloatArray:
+        """Notional (USD) of the 24 hours before each bar opened, shape (n_bars + 1, n_coins); 0 where unknown."""
+        total = np.zeros((self.n_bars + 1, self.close.shape[1]))
+        total[1:] = np.cumsum(np.nan_to_num(self.volume * self.close), axis=0)
+        a_day = max(1, _DAY_MS // self.interval_ms)
+        total[a_day:] -= total[:-a_day].copy()
+        return np.maximum(total, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class PremiumHistory:
+    """Premia of perpetuals over their oracle prices (fractions), hour by hour; straight between the hours.
+
+    Attributes
+    ----------
+    open : ndarray, shape (n_hours, n_coins)
+        At each hour's beginning; NaN for coins without funding.
+    mean : ndarray, shape (n_hours, n_coins)
+        Average over each hour: what its funding is settled from.
+    """
+
+    open: FloatArray
+    mean: FloatArray
+
+    def now(self, hour: int, fraction: float) -> FloatArray:
+        """Return the premia when a fraction of an hour has passed, shape (n_coins,)."""
+        return np.asarray(self.open[hour] + 2 * (self.mean[hour] - self.open[hour]) * fraction)
+
+    def average(self, hour: int, fraction: float) -> FloatArray:
+        """Return the averages since an hour began when a fraction of it has passed, shape (n_coins,)."""
+        return np.asarray(self.open[hour] + (self.mean[hour] - self.open[hour]) * fraction)
+
 
 @dataclass(frozen=True, eq=False)
 class FundingHistory:
@@ -80,11 +115,15 @@ class FundingHistory:
         Fraction per hour; NaN where nothing was settled.
     time_ms : ndarray of int, shape (n_hours, n_coins)
         When it was settled: the hour and some milliseconds. Without meaning where `rate` is NaN.
+    premium : PremiumHistory, optional
+        The premia it was settled from, from the same hour on: its first hour is settled in the second row of
+        `rate`. None where they are not known.
     """
 
     start_ms: int
     rate: FloatArray
     time_ms: IntArray
+    premium: PremiumHistory | None = None
 
     def rows(self, coin: int, start_ms: int, end_ms: int) -> tuple[IntArray, FloatArray]:
         """Return times and rates of one coin with ``start_ms <= time <= end_ms``, ascending."""

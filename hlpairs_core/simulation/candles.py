@@ -1,11 +1,12 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from hlpairs_core._typing import FloatArray, IntArray
+from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.intervals import INTERVALS
-from hlpairs_core.simulation.noise import Stream, normals
-from hlpairs_core.simulation.path import STEPS, price_paths, volume_paths
+from hlpairs_core.simulation.liquidity import trade_counts
+from hlpairs_core.simulation.shape import lots_of
+from hlpairs_core.simulation.steps import Steps
 from hlpairs_core.simulation.view import MarketView
 from hlpairs_core.simulation.wire import on_lot
 
@@ -16,7 +17,7 @@ CANDLE_HORIZON = 5000
 
 _LENGTHS: dict[str, int] = {name: int(length.total_seconds() * 1000) for name, length in INTERVALS.items()}
 CANDLE_INTERVALS: tuple[str, ...] = (*_LENGTHS, "1M")
-_USD_PER_TRADE = 1200.0
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Candles:
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """Consecutive stretches of a price's way that candles are glued from; same fields as `Candles`."""
+    """Stretches of trading that candles are glued from; fields as in `Candles`."""
 
     time_ms: IntArray
     open: FloatArray
@@ -56,6 +57,13 @@ class _Pieces:
     close: FloatArray
     volume: FloatArray
     trades: IntArray
+
+    def part(self, chosen: slice | BoolArray) -> "_Pieces":
+        return _Pieces(*(getattr(self, item.name)[chosen] for item in fields(self)))
+
+    def then(self, later: "_Pieces") -> "_Pieces":
+        both = ((getattr(self, item.name), getattr(later, item.name)) for item in fields(self))
+        return _Pieces(*(np.concatenate(pair) for pair in both))
 
 
 def candle_open(time_ms: IntArray, interval: str, *, shift: int = 0) -> IntArray:
@@ -80,11 +88,11 @@ def candles_at(view: MarketView, coin: int, interval: str, start_ms: int, end_ms
     oldest = candle_open(now, interval, shift=1 - CANDLE_HORIZON)[0]
     begin = max(int(candle_open(np.array([start_ms]), interval)[0]), int(oldest))
     stop = min(int(candle_open(np.array([min(end_ms, view.time_ms)]), interval, shift=1)[0]), view.time_ms + 1)
-    rows = _rows(view, coin, begin, stop)
-    fine = interval in _LENGTHS and _LENGTHS[interval] < view.bars.interval_ms
-    pieces = _steps(view, coin, rows) if fine else _bars(view, coin, rows)
+    # Bars that do not fill whole candles (a month begins with a day) are taken apart.
+    fine = _LENGTHS.get(interval, _DAY_MS) % view.bars.interval_ms != 0
+    pieces = _pieces(view, coin, _rows(view, coin, begin, stop), fine=fine)
     inside = slice(np.searchsorted(pieces.time_ms, begin), np.searchsorted(pieces.time_ms, stop))
-    return _glued(pieces, inside, interval, view.market.coins[coin].size_decimals)
+    return _glued(pieces.part(inside), interval, view.market.coins[coin].size_decimals)
 
 
 def _rows(view: MarketView, coin: int, begin: int, stop: int) -> slice:
@@ -94,79 +102,89 @@ def _rows(view: MarketView, coin: int, begin: int, stop: int) -> slice:
     return slice(first, max(first, last + 1))
 
 
+def _pieces(view: MarketView, coin: int, rows: slice, *, fine: bool) -> _Pieces:
+    """Steps of bars, or whole bars; of the one in progress always steps, as far as it got."""
+    whole = slice(rows.start, max(rows.start, min(rows.stop, view.bar)))
+    # Refining no bars at all would take as long as refining one.
+    steps = view.market.steps(view.bars, whole, coin) if fine and whole.start < whole.stop else None
+    pieces = _bars(view, coin, whole) if steps is None else _steps(steps, 0, len(steps.trades))
+    return pieces.then(_so_far(view, coin)) if rows.stop > view.bar else pieces
+
+
 def _bars(view: MarketView, coin: int, rows: slice) -> _Pieces:
-    """Whole bars; the one in progress only as far as it got."""
-    bars = view.bars
+    """Whole bars."""
+    bars, market = view.bars, view.market
     times = bars.start_ms + np.arange(rows.start, rows.stop) * bars.interval_ms
-    arrays = [array[rows, coin] for array in (bars.open, bars.high, bars.low, bars.close, bars.volume)]
-    trades = _trades(view, coin, times, arrays[4] * arrays[3])
-    if rows.stop == view.bar + 1 and len(times):
-        so_far = (bars.open[view.bar], view.high, view.low, view.price, view.traded)
-        arrays = [np.append(array[:-1], current[coin]) for array, current in zip(arrays, so_far, strict=True)]
-        trades = np.append(trades[:-1], _so_far(trades[-1:], view, coin))
-    opened, high, low, close, volume = arrays
+    opened, high, low, close, volume = (
+        array[rows, coin] for array in (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    )
+    trades = trade_counts(
+        market.seed,
+        coin=market.coin_keys[coin : coin + 1],
+        open_ms=times,
+        interval_ms=bars.interval_ms,
+        prices=(opened, high, low, close),
+        lots=lots_of(volume, market.size_decimals[coin]),
+        usd=volume * close,
+    )
     return _Pieces(times, opened, high, low, close, volume, trades)
 
 
-def _steps(view: MarketView, coin: int, rows: slice) -> _Pieces:
-    """The steps of the way inside each bar, up to now."""
-    bars = view.bars
-    shape = view.market.shape(bars, rows, coin)
-    prices, volumes = price_paths(view.market.seed, shape), volume_paths(view.market.seed, shape)
-    opened = bars.start_ms + np.arange(rows.start, rows.stop) * bars.interval_ms
-    trades = _shared_out(_trades(view, coin, opened, shape.volume * shape.close), volumes)
-    times = (opened[:, None] + np.arange(STEPS) * (bars.interval_ms // STEPS)).ravel()
-    starts, ends = prices[:, :-1].ravel(), prices[:, 1:].ravel().copy()
-    decimals = view.market.coins[coin].size_decimals
-    sizes = on_lot(np.diff(volumes, axis=1).ravel(), decimals)
-    counts = np.diff(trades, axis=1).ravel()
-    if rows.stop == view.bar + 1 and len(opened):
-        kept = len(times) - STEPS + view.step + 1
-        times, starts, ends = times[:kept], starts[:kept], ends[:kept]
-        ends[-1] = view.price[coin]
-        sizes, counts = sizes[:kept].copy(), counts[:kept].copy()
-        sizes[-1] = on_lot(view.traded[coin] - volumes[-1, view.step], decimals)
-        counts[-1] = _so_far(trades[-1, -1:], view, coin)[0] - trades[-1, view.step]
-    return _Pieces(times, starts, np.maximum(starts, ends), np.minimum(starts, ends), ends, sizes, counts)
+def _steps(steps: Steps, first: int, stop: int) -> _Pieces:
+    """All steps of some bars."""
+    shape, rows = steps.shape, slice(first, stop)
+    times = shape.open_ms[rows, None] + np.arange(shape.n_steps) * shape.step_ms
+    return _Pieces(
+        time_ms=times.ravel(),
+        open=steps.open[rows].ravel(),
+        high=steps.high[rows].ravel(),
+        low=steps.low[rows].ravel(),
+        close=steps.close[rows].ravel(),
+        volume=(steps.lots[rows] / 10.0 ** shape.size_decimals[rows, None]).ravel(),
+        trades=steps.trades[rows].ravel(),
+    )
 
 
-def _glued(pieces: _Pieces, inside: slice, interval: str, size_decimals: int) -> Candles:
-    """Glue pieces into candles."""
-    opens = candle_open(pieces.time_ms[inside], interval)
+def _so_far(view: MarketView, coin: int) -> _Pieces:
+    """The steps of the bar in progress; of the last one the trades up to now."""
+    begun = _steps(view.state.steps, coin, coin + 1).part(slice(0, view.step + 1))
+    chosen = slice(view.prints.bounds[coin], view.done[coin])
+    price, lots = view.prints.price[chosen], view.prints.lots[chosen]
+    touched = price if len(price) else np.full(1, view.price[coin])
+    now = _Pieces(
+        time_ms=begun.time_ms[-1:],
+        open=touched[:1],
+        high=touched.max(keepdims=True),
+        low=touched.min(keepdims=True),
+        close=touched[-1:],
+        volume=lots.sum(keepdims=True) / 10.0 ** view.market.size_decimals[coin],
+        trades=np.full(1, len(price)),
+    )
+    return begun.part(slice(0, -1)).then(now)
+
+
+def _glued(pieces: _Pieces, interval: str, size_decimals: int) -> Candles:
+    """Glue pieces into candles; those without a trade count only where the whole candle has none."""
+    opens = candle_open(pieces.time_ms, interval)
     if not len(opens):
         empty, none = np.empty(0), np.empty(0, dtype=np.int64)
         return Candles(none, none, empty, empty, empty, empty, empty, none)
     starts = np.flatnonzero(np.diff(opens, prepend=opens[0] - 1))
+    lively = np.repeat(np.add.reduceat(pieces.trades, starts) > 0, np.diff(np.append(starts, len(opens))))
+    kept = (pieces.trades > 0) | ~lively
+    pieces, opens = pieces.part(kept), opens[kept]
+    starts = np.flatnonzero(np.diff(opens, prepend=opens[0] - 1))
     ends = np.append(starts[1:], len(opens)) - 1
-    volume = pieces.volume[inside]
+    volume = pieces.volume
     if len(starts) < len(opens):
         volume = on_lot(np.add.reduceat(volume, starts), size_decimals)
     return Candles(
         open_ms=opens[starts],
         close_ms=candle_open(opens[starts], interval, shift=1) - 1,
-        open=pieces.open[inside][starts],
-        high=np.maximum.reduceat(pieces.high[inside], starts),
-        low=np.minimum.reduceat(pieces.low[inside], starts),
-        close=pieces.close[inside][ends],
+        open=pieces.open[starts],
+        high=np.maximum.reduceat(pieces.high, starts),
+        low=np.minimum.reduceat(pieces.low, starts),
+        close=pieces.close[ends],
         volume=volume,
-        trades=np.add.reduceat(pieces.trades[inside], starts),
+        trades=np.add.reduceat(pieces.trades, starts),
     )
-
-
-def _trades(view: MarketView, coin: int, times: IntArray, notional: FloatArray) -> IntArray:
-    """Number of trades of whole bars: none without volume, else at least one."""
-    noise = normals(view.market.seed, Stream.TRADES, view.market.coin_keys[coin], times // 1000)
-    count = np.maximum(1, np.rint(notional / _USD_PER_TRADE * np.exp(0.3 * noise)))
-    return np.asarray(np.where(notional > 0, count, 0), dtype=np.int64)
-
-
-def _shared_out(trades: IntArray, volumes: FloatArray) -> IntArray:
-    """Trades since the bar's open at each corner, in proportion to volume; shape (n_bars, STEPS + 1)."""
-    total = np.maximum(volumes[:, -1:], np.finfo(float).tiny)
-    return np.asarray(np.ceil(trades[:, None] * (volumes / total) - 1e-9), dtype=np.int64)
-
-
-def _so_far(trades: IntArray, view: MarketView, coin: int) -> IntArray:
-    """Trades of the bar in progress up to now."""
-    done = np.array([[view.traded[coin], view.state.volumes[coin, -1]]])
-    return _shared_out(trades, done)[:, 0]

@@ -1,7 +1,12 @@
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["MARGIN_TABLES", "Coin", "margin_table_of"]
+__all__ = ["MARGIN_TABLES", "Coin", "CoinKind", "margin_table_of"]
+
+CoinKind: TypeAlias = Literal["perp", "builder", "spot"]
+
+# A price has at most so many decimals, less those of a size.
+_PRICE_DECIMALS: dict[CoinKind, int] = {"perp": 6, "builder": 6, "spot": 8}
 
 # Tables 50 and above are tiered; below 50 the table's number is its one maximal leverage.
 _TIERS: dict[int, tuple[str, tuple[tuple[str, int], ...]]] = {
@@ -29,14 +34,14 @@ MARGIN_TABLES: list[list[Any]] = [
 
 @dataclass(frozen=True)
 class Coin:
-    """What the exchange's metadata say about a perpetual.
+    """What the exchange's metadata say about a perpetual or a spot pair.
 
     Attributes
     ----------
     name : str
-        Name on the wire.
+        Name on the wire: ``BTC``, ``dex:COIN`` of a builder's dex, ``PURR/USDC`` or ``@107`` of a spot pair.
     size_decimals : int
-        Decimals of a size; a price has at most ``6 - size_decimals``.
+        Decimals of a size.
     max_leverage : int
         Largest leverage.
     margin_table : int
@@ -45,6 +50,10 @@ class Coin:
         Whether cross margin is refused.
     margin_mode : str or None
         ``"strictIsolated"`` or ``"noCross"``; None for ordinary coins.
+    kind : {"perp", "builder", "spot"}
+        Perpetual of the exchange, perpetual of a builder's dex, or spot pair against USDC.
+    token : str or None
+        Name of a spot pair's base token, such as ``UBTC``; None for perpetuals.
     """
 
     name: str
@@ -53,6 +62,23 @@ class Coin:
     margin_table: int
     only_isolated: bool = False
     margin_mode: str | None = None
+    kind: CoinKind = "perp"
+    token: str | None = None
+
+    @property
+    def dex(self) -> str:
+        """Name of its builder's dex; empty for all others."""
+        return self.name.partition(":")[0] if self.kind == "builder" else ""
+
+    @property
+    def pair_index(self) -> int:
+        """Index of a spot pair: the number in its name; 0 of PURR/USDC, the one pair that is named."""
+        return int(self.name[1:]) if self.name.startswith("@") else 0
+
+    @property
+    def price_decimals(self) -> int:
+        """The most decimals that a price of it may have."""
+        return _PRICE_DECIMALS[self.kind] - self.size_decimals
 
     def entry(self, *, delisted: bool) -> dict[str, Any]:
         """Return its entry in ``universe``: optional keys are absent when false."""

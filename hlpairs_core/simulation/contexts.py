@@ -2,73 +2,69 @@ from typing import Any
 
 import numpy as np
 
-from hlpairs_core._typing import FloatArray
+from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.simulation.coins import MARGIN_TABLES
 from hlpairs_core.simulation.noise import Stream, uniforms
-from hlpairs_core.simulation.premium import BASE_RATE, premium_of
+from hlpairs_core.simulation.premium import current_premium, running_rate
 from hlpairs_core.simulation.view import MarketView
-from hlpairs_core.simulation.wire import number, numbers, on_lot, on_tick
+from hlpairs_core.simulation.wire import numbers, on_lot, on_tick
 
-__all__ = ["asset_contexts", "mids", "perp_meta"]
+__all__ = ["asset_contexts", "mids", "perp_meta", "predicted_fundings"]
 
 _HOUR_MS = 3_600_000
 _IMPACT_USD = 6000.0
+_IMPACT_USD_OF = {"BTC": 20_000.0, "ETH": 20_000.0}
 _WEEK_MS = 7 * 86_400_000
 
 
-def perp_meta(view: MarketView) -> dict[str, Any]:
-    """Return the answer to ``meta``: coins listed by now, delisted ones at their place."""
-    coins, delisted = view.market.coins, view.delisted
+def perp_meta(view: MarketView, coins: IntArray) -> dict[str, Any]:
+    """Return what ``meta`` says of a dex's coins (their numbers), delisted ones at their place."""
     return {
-        "universe": [coins[coin].entry(delisted=bool(delisted[coin])) for coin in view.universe],
+        "universe": [view.market.coins[coin].entry(delisted=bool(view.delisted[coin])) for coin in coins],
         "marginTables": MARGIN_TABLES,
         "collateralToken": 0,
     }
 
 
-def mids(view: MarketView) -> dict[str, str]:
-    """Return mid prices by coin; without a book the last trade, as the exchange does."""
-    values = np.where(np.isfinite(view.quotes.mid), view.quotes.mid, view.price)
-    texts = numbers(values)
-    return {name: texts[coin] for name, coin in view.names.items()}
+def mids(view: MarketView, coins: IntArray) -> dict[str, str]:
+    """Return mid prices of some coins (their numbers); without a book the last trade, as the exchange does."""
+    values = np.where(np.isfinite(view.quotes.mid), view.quotes.mid, view.price)[coins]
+    return {view.market.coins[coin].name: mid for coin, mid in zip(coins, numbers(values), strict=True)}
 
 
-def asset_contexts(view: MarketView) -> list[dict[str, Any]]:
+def asset_contexts(view: MarketView, coins: IntArray) -> list[dict[str, Any]]:
     """Return one context for each entry of `perp_meta`'s universe.
 
-    ``funding`` is the last settled rate; a coin without one so far has the base rate.
+    ``funding`` is what the hour so far would settle; ``premium`` is the one of the moment.
     """
-    rate = _running_rate(view)
-    hour = view.time_ms // _HOUR_MS
-    premium = premium_of(rate, view.market.seed, np.array([hour]), view.market.coin_keys)
+    rate, premium = running_rate(view), current_premium(view)
     columns: dict[str, list[Any]] = {
-        "funding": numbers(np.where(view.delisted, 0.0, rate)),
-        "openInterest": numbers(np.where(view.delisted, 0.0, _open_interest(view))),
-        "prevDayPx": numbers(view.previous_day),
-        "dayNtlVlm": numbers(view.day_notional),
-        "premium": numbers(premium),
-        "oraclePx": numbers(on_tick(view.price / (1 + premium), view.market.size_decimals)),
-        "markPx": numbers(view.price),
-        "midPx": numbers(view.quotes.mid),
-        "impactPxs": _impact(view),
-        "dayBaseVlm": numbers(view.day_base),
+        "funding": numbers(np.where(view.delisted, 0.0, rate)[coins]),
+        "openInterest": numbers(np.where(view.delisted, 0.0, _open_interest(view))[coins]),
+        "prevDayPx": numbers(view.previous_day[coins]),
+        "dayNtlVlm": numbers(view.day_notional[coins]),
+        "premium": numbers(premium[coins]),
+        "oraclePx": numbers(on_tick(view.price / (1 + premium), view.market.size_decimals)[coins]),
+        "markPx": numbers(view.price[coins]),
+        "midPx": numbers(view.quotes.mid[coins]),
+        "impactPxs": _impact(view, coins),
+        "dayBaseVlm": numbers(view.day_base[coins]),
     }
-    delisted = view.delisted
     empty = {"premium": None, "midPx": None, "impactPxs": None}
     contexts: list[dict[str, Any]] = []
-    for coin in view.universe:
-        context: dict[str, Any] = {key: column[coin] for key, column in columns.items()}
-        contexts.append(context | empty if delisted[coin] else context)
+    for row, coin in enumerate(coins):
+        context: dict[str, Any] = {key: column[row] for key, column in columns.items()}
+        contexts.append(context | empty if view.delisted[coin] else context)
     return contexts
 
 
 def predicted_fundings(view: MarketView) -> list[Any]:
-    """Return the answer to ``predictedFundings``; other venues are not simulated."""
-    rates = numbers(_running_rate(view))
+    """Return the answer to ``predictedFundings``: of the exchange's own perpetuals; other venues are not simulated."""
+    rates = numbers(running_rate(view))
     following = (view.time_ms // _HOUR_MS + 1) * _HOUR_MS
     return [
         [
-            name,
+            view.market.coins[coin].name,
             [
                 ["BinPerp", None],
                 [
@@ -82,14 +78,9 @@ def predicted_fundings(view: MarketView) -> list[Any]:
                 ["BybitPerp", None],
             ],
         ]
-        for name, coin in view.names.items()
+        for coin in view.universe
         if not view.delisted[coin]
     ]
-
-
-def _running_rate(view: MarketView) -> FloatArray:
-    settled = view.funding.settled(view.time_ms)
-    return np.where(np.isfinite(settled), settled, BASE_RATE)
 
 
 def _open_interest(view: MarketView) -> FloatArray:
@@ -102,11 +93,12 @@ def _open_interest(view: MarketView) -> FloatArray:
     return on_lot(volume / days * factor, view.market.size_decimals)
 
 
-def _impact(view: MarketView) -> list[list[str]]:
+def _impact(view: MarketView, coins: IntArray) -> list[list[str]]:
     """Average prices of selling and buying the impact notional."""
     quotes, decimals = view.quotes, view.market.size_decimals
-    levels = _IMPACT_USD / view.state.level_usd
-    away = 0.35 * view.state.half_spread_bps / 1e4 * levels
-    bid = np.where(levels < 1, quotes.bid, on_tick(quotes.bid * (1 - away), decimals, towards="down"))
-    ask = np.where(levels < 1, quotes.ask, on_tick(quotes.ask * (1 + away), decimals, towards="up"))
-    return [[number(low), number(high)] for low, high in zip(bid.tolist(), ask.tolist(), strict=True)]
+    usd = np.array([_IMPACT_USD_OF.get(coin.name, _IMPACT_USD) for coin in view.market.coins])
+    levels = usd / view.state.level_usd
+    away = 0.5 * view.state.gap_bps / 1e4 * levels
+    bid = np.where(levels < 1, quotes.bid, on_tick(quotes.bid * (1 - away), decimals, towards="down"))[coins]
+    ask = np.where(levels < 1, quotes.ask, on_tick(quotes.ask * (1 + away), decimals, towards="up"))[coins]
+    return [[low, high] for low, high in zip(numbers(bid), numbers(ask), strict=True)]

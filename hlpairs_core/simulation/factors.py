@@ -4,91 +4,98 @@ from dataclasses import dataclass
 import numpy as np
 
 from hlpairs_core._typing import FloatArray, IntArray
-from hlpairs_core.simulation.listings import Listing
-from hlpairs_core.simulation.market import PlantedPair
-from hlpairs_core.simulation.noise import Stream, uniforms
+from hlpairs_core.simulation.listings import SPOT_LINKS, Listing
+from hlpairs_core.simulation.noise import Stream, name_keys, normals, uniforms
+from hlpairs_core.simulation.relations import Relation, drawn_relations
 
-__all__ = ["N_SECTORS", "FactorModel"]
+__all__ = ["MARKET_SIGMA", "N_SECTORS", "SECTOR_SIGMA", "FactorModel"]
 
+MARKET_SIGMA = 0.010
 N_SECTORS = 6
-_COINS_PER_PAIR = 10
-_HALF_LIVES = (6.0, 72.0)
-_HEDGE_RATIOS = (0.5, 1.5)
-_SPREAD_SDS = (0.006, 0.018)
-# One planted pair in this many loses its mean now and then.
-_BREAKING = 3
+SECTOR_SIGMA = 0.0032
+
+_BETA_MEAN, _BETA_SD, _BETA_BOUNDS = 1.0, 0.17, (0.5, 1.4)
+_OWN_MEDIAN, _OWN_LOG_SD = 0.0066, 0.3
+
+# Loadings on the market and on a sector, hourly standard deviation of the own part. Gold and shares are in no sector,
+# the majors in one.
+_SPECIAL: dict[str, tuple[float, float, float]] = {
+    "BTC": (0.42, 0.75, 0.0026),
+    "ETH": (0.68, 0.75, 0.0032),
+    "SOL": (0.78, 0.75, 0.0056),
+    "PAXG": (0.05, 0.0, 0.0030),
+    "sim:GOLD": (0.05, 0.0, 0.0030),
+    "sim:TSLA": (0.30, 0.0, 0.0060),
+    "sim:NVDA": (0.30, 0.0, 0.0050),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class FactorModel:
-    """What moves each coin of a synthetic market: the market, its sector, and itself.
+    """What moves each coin of a synthetic market: the market, its sector, itself, or another coin.
 
     Attributes
     ----------
     market_beta : ndarray, shape (n_coins,)
         Loading on the market factor.
     sector : ndarray of int, shape (n_coins,)
-        Number of the sector factor it loads on.
+        Number of its sector.
+    sector_beta : ndarray, shape (n_coins,)
+        Loading on it.
     own_sigma : ndarray, shape (n_coins,)
         Hourly standard deviation of its own part, at average activity.
-    pairs : tuple of PlantedPair
-        Cointegrated pairs; no coin is in two of them.
-    pair_columns : tuple of (int, int)
-        Columns of each pair's y and x.
+    relations : tuple of Relation
+        Coins that hang on another one; what stands above holds for all others.
+    spot_columns : tuple of (int, int)
+        Columns of each spot pair and of the perpetual of the same asset.
     """
 
     market_beta: FloatArray
     sector: IntArray
+    sector_beta: FloatArray
     own_sigma: FloatArray
-    pairs: tuple[PlantedPair, ...]
-    pair_columns: tuple[tuple[int, int], ...]
+    relations: tuple[Relation, ...]
+    spot_columns: tuple[tuple[int, int], ...]
 
     @classmethod
-    def drawn(cls, seed: int, listings: Sequence[Listing]) -> "FactorModel":
+    def drawn(cls, seed: int, listings: Sequence[Listing], *, planted: bool) -> "FactorModel":
         """Draw a model; the same seed and listings give the same one."""
-        n_coins = len(listings)
-        beta, sector, own = (_drawn(seed, which, n_coins) for which in range(3))
-        columns = _paired(seed, listings)
-        pairs = tuple(_pair(seed, number, listings[y], listings[x]) for number, (y, x) in enumerate(columns))
-        own_sigma = 0.0025 + 0.006 * own
-        own_sigma[:2] = 0.0015
+        names = tuple(listing.coin.name for listing in listings)
+        market_beta, sector, sector_beta, own_sigma = _loadings(seed, names)
         return cls(
-            market_beta=0.7 + 0.7 * beta,
-            sector=(sector * N_SECTORS).astype(np.int64),
+            market_beta=market_beta,
+            sector=sector,
+            sector_beta=sector_beta,
             own_sigma=own_sigma,
-            pairs=pairs,
-            pair_columns=columns,
+            relations=drawn_relations(seed, listings, planted=planted),
+            spot_columns=_spot_columns(names),
         )
 
-
-def _paired(seed: int, listings: Sequence[Listing]) -> tuple[tuple[int, int], ...]:
-    """Columns of the coins to pair: liquid, there from the start, and never delisted."""
-    steady = [
-        column
-        for column, listing in enumerate(listings)
-        if not listing.silence and listing.first_hour == 0 and listing.last_hour is None
-    ]
-    order = np.argsort(_drawn(seed, 3, len(listings))[steady], kind="stable")
-    chosen = [steady[position] for position in order][: 2 * max(1, len(listings) // _COINS_PER_PAIR)]
-    return tuple(zip(chosen[0::2], chosen[1::2], strict=False))
-
-
-def _pair(seed: int, number: int, y: Listing, x: Listing) -> PlantedPair:
-    half_life, ratio, spread = uniforms(seed, Stream.PARAMETER, 4, number, np.arange(3))
-    shortest, longest = _HALF_LIVES
-    return PlantedPair(
-        y=y.coin.name,
-        x=x.coin.name,
-        hedge_ratio=float(_between(_HEDGE_RATIOS, ratio)),
-        half_life_hours=float(shortest * (longest / shortest) ** half_life),
-        spread_sd=float(_between(_SPREAD_SDS, spread)),
-        breaks=number % _BREAKING == _BREAKING - 1,
-    )
+    @property
+    def sigma(self) -> FloatArray:
+        """Hourly standard deviation of each coin's returns at average activity, shape (n_coins,)."""
+        market, sector = self.market_beta * MARKET_SIGMA, self.sector_beta * SECTOR_SIGMA
+        sigma: FloatArray = np.sqrt(market**2 + sector**2 + self.own_sigma**2)
+        for relation in self.relations:
+            sigma[relation.y] = np.hypot(relation.hedge_ratio * sigma[relation.x], relation.noise_sd)
+        for spot, perp in self.spot_columns:
+            sigma[spot] = sigma[perp]
+        return sigma
 
 
-def _between(bounds: tuple[float, float], chance: float) -> float:
-    return bounds[0] + (bounds[1] - bounds[0]) * chance
+def _loadings(seed: int, names: tuple[str, ...]) -> tuple[FloatArray, IntArray, FloatArray, FloatArray]:
+    """Loading on the market, sector, loading on it, and standard deviation of the own part of each coin."""
+    keys = name_keys(names)
+    beta = np.clip(_BETA_MEAN + _BETA_SD * normals(seed, Stream.PARAMETER, 0, keys), *_BETA_BOUNDS)
+    own = _OWN_MEDIAN * np.exp(_OWN_LOG_SD * normals(seed, Stream.PARAMETER, 2, keys))
+    sector = (uniforms(seed, Stream.PARAMETER, 1, keys) * N_SECTORS).astype(np.int64)
+    sector_beta = np.ones(len(names))
+    for column, name in enumerate(names):
+        if name in _SPECIAL:
+            beta[column], sector_beta[column], own[column] = _SPECIAL[name]
+            sector[column] = 0
+    return beta, sector, sector_beta, own
 
 
-def _drawn(seed: int, which: int, n_coins: int) -> FloatArray:
-    return uniforms(seed, Stream.PARAMETER, which, np.arange(n_coins))
+def _spot_columns(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple((names.index(link.name), names.index(link.perp)) for link in SPOT_LINKS if link.name in names)

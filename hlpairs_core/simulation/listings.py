@@ -1,81 +1,32 @@
-"""The coins of a synthetic market: names and sizes of real ones, so that a screen of them looks familiar."""
+"""The coins of a synthetic market and their lives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hlpairs_core.simulation.coin_table import COIN_TABLE, TableCoin
 from hlpairs_core.simulation.coins import Coin, margin_table_of
 
-__all__ = ["Listing", "listed_coins"]
+__all__ = ["SPOT_LINKS", "Listing", "SpotLink", "listed_coins"]
 
 _DAY = 24
 _BACKFILL_HOURS = 800
-_FIRST_LATE_DAY = 60
-_DAYS_BETWEEN_LATE = 90
-_DELISTED_DAY = 200
-_SILENT_BELOW_USD = 2e5
-_SMALLEST_WITH_CHANGES = 20
+_FIRST_LATE_DAY, _DAYS_BETWEEN_LATE = 60, 90
+_FIRST_DELISTED_DAY, _DAYS_BETWEEN_DELISTED = 200, 90
+_COINS_PER_CHANGE = 20
+_SMALLEST_KEPT = 3
+_STRICT = frozenset({"FRIEND", "HPOS", "MEGA", "NFTI", "OX", "PANDORA", "RLB", "SHIA", "UNIBOT"})
 
-# name, price, size decimals, leverage, margin table, notional of a usual day (USD)
-_KNOWN: tuple[tuple[str, float, int, int, int, float], ...] = (
-    ("BTC", 70736, 5, 40, 56, 3.6e9),
-    ("ETH", 2058.8, 4, 25, 55, 9.5e8),
-    ("SOL", 86.749, 2, 20, 54, 2.5e8),
-    ("AVAX", 9.4361, 2, 10, 52, 5.4e6),
-    ("BNB", 646.41, 3, 10, 51, 4.9e6),
-    ("LTC", 54.15, 2, 10, 52, 3.6e6),
-    ("ARB", 0.09972, 1, 10, 51, 7e6),
-    ("DOGE", 0.093347, 0, 10, 52, 7.6e6),
-    ("SUI", 0.96187, 1, 10, 52, 2.6e7),
-    ("kPEPE", 0.00335, 0, 10, 52, 6.9e6),
-    ("CRV", 0.25282, 1, 10, 52, 3.7e6),
-    ("LDO", 0.28591, 1, 10, 51, 2.6e6),
-    ("LINK", 9.0897, 1, 10, 52, 5.2e6),
-    ("XRP", 1.4024, 0, 20, 53, 4.3e7),
-    ("BCH", 447.64, 3, 10, 52, 7.5e6),
-    ("APT", 0.9698, 2, 10, 52, 1.9e6),
-    ("AAVE", 112.02, 2, 10, 52, 8.8e6),
-    ("WLD", 0.37246, 1, 10, 52, 2.3e6),
-    ("UNI", 3.9595, 1, 10, 52, 2.8e6),
-    ("SEI", 0.065055, 0, 10, 51, 2.8e6),
-    ("RUNE", 0.4318, 1, 5, 5, 1.3e5),
-    ("ZRO", 2.0712, 1, 5, 5, 6.8e6),
-    ("DOT", 1.5219, 1, 10, 51, 3.7e6),
-    ("KAS", 0.030615, 0, 3, 3, 1.6e5),
-    ("BSV", 13.49, 2, 3, 3, 2.5e5),
-    ("ADA", 0.26143, 0, 10, 52, 4.1e6),
-    ("PENDLE", 1.259, 0, 5, 5, 4e5),
-    ("NEAR", 1.2844, 1, 10, 52, 5.6e6),
-    ("JUP", 0.17527, 0, 10, 51, 2.2e6),
-    ("WIF", 0.17099, 0, 5, 5, 2.6e6),
-    ("UMA", 0.42213, 1, 3, 3, 1.2e5),
-    ("DYM", 0.03594, 1, 3, 3, 1.1e5),
-    ("TAO", 199.4, 3, 5, 5, 1.5e7),
-    ("ENA", 0.10358, 0, 10, 52, 4.7e6),
-    ("TNSR", 0.04573, 1, 3, 3, 5.4e4),
-    ("MERL", 0.036966, 0, 3, 3, 1.9e5),
-    ("HBAR", 0.095228, 0, 5, 5, 3.6e5),
-    ("REZ", 0.0033, 0, 3, 3, 7.9e4),
-    ("GOAT", 0.018531, 0, 3, 3, 6.7e4),
-    ("GRASS", 0.34641, 1, 3, 3, 3.3e6),
-    ("XLM", 0.15795, 0, 5, 5, 6.9e5),
-    ("HYPE", 35.013, 2, 10, 52, 6.5e8),
-    ("VIRTUAL", 0.70199, 1, 5, 5, 6.3e6),
-    ("PENGU", 0.007183, 0, 5, 5, 1.7e6),
-    ("FARTCOIN", 0.15475, 1, 10, 52, 1.4e7),
-    ("MORPHO", 1.9738, 1, 5, 5, 2.8e6),
-    ("TRUMP", 2.916, 1, 10, 52, 1.1e6),
-    ("VVV", 5.4903, 2, 3, 3, 7.8e6),
-    ("IP", 0.79424, 1, 3, 3, 5.3e5),
-    ("PAXG", 5192.1, 3, 10, 51, 1e7),
-    ("WCT", 0.057473, 0, 3, 3, 3.6e4),
-    ("RESOLV", 0.1339, 0, 3, 3, 3e6),
-    ("PUMP", 0.00205, 0, 10, 52, 8.7e6),
-    ("XPL", 0.094582, 0, 10, 51, 4.8e6),
-    ("ASTER", 0.70979, 0, 5, 5, 4.9e6),
-    ("ZEC", 219.92, 2, 10, 52, 2.9e7),
-    ("MON", 0.0215, 0, 5, 5, 2.4e6),
-    ("CC", 0.14845, 0, 3, 3, 2.3e6),
-    ("LIT", 1.0761, 0, 5, 5, 1.1e7),
-    ("XMR", 344.37, 3, 5, 5, 4.1e6),
+# Recorded: 49 % of hours without a trade at 15,000 USD a day, 0.4 % at 50,000, none to speak of from 130,000 on.
+_SILENCE_USD, _SILENCE, _SILENCE_POWER = 5e4, 0.004, 4
+_MOST_SILENCE, _LEAST_SILENCE = 0.5, 1e-4
+
+# A price that falls to a hundredth still has ticks of half a percent.
+_LEAST_TICKS = 2e4
+
+# name, price, size decimals, leverage, notional of a usual day (USD)
+_BUILDERS: tuple[tuple[str, float, int, int, float], ...] = (
+    ("sim:GOLD", 4160.0, 3, 20, 8e6),
+    ("sim:TSLA", 395.0, 3, 10, 3e6),
+    ("sim:NVDA", 182.0, 3, 10, 5e6),
 )
 
 
@@ -88,7 +39,7 @@ class Listing:
     coin : Coin
         Its metadata.
     price : float
-        Price (USD) that it reverts to, very slowly.
+        Price (USD) at the opening.
     day_usd : float
         Notional of a usual day (USD).
     silence : float
@@ -109,37 +60,112 @@ class Listing:
     listed_hour: int = 0
     last_hour: int | None = None
 
+    @property
+    def steady(self) -> bool:
+        """Whether it trades every hour of the market's life."""
+        return not self.silence and self.first_hour == 0 and self.last_hour is None
+
+
+@dataclass(frozen=True)
+class SpotLink:
+    """A spot pair and the perpetual of the same asset.
+
+    Attributes
+    ----------
+    name : str
+        Name of the pair on the wire.
+    token : str
+        Its base token.
+    perp : str
+        The perpetual.
+    size_decimals : int
+        Decimals of a size.
+    day_usd : float
+        Notional of a usual day (USD).
+    silence : float
+        Chance of an hour without a trade.
+    half_spread_bps : float
+        Half its bid-ask spread; its last trade of an hour lies anywhere within it.
+    """
+
+    name: str
+    token: str
+    perp: str
+    size_decimals: int
+    day_usd: float
+    silence: float
+    half_spread_bps: float
+
+
+SPOT_LINKS: tuple[SpotLink, ...] = (
+    SpotLink("PURR/USDC", "PURR", "PURR", 0, 3.4e6, 0.0, 50.0),
+    SpotLink("@107", "HYPE", "HYPE", 2, 1.2e8, 0.0, 12.0),
+    SpotLink("@142", "UBTC", "BTC", 5, 2.5e7, 0.0, 4.0),
+    SpotLink("@151", "UETH", "ETH", 4, 9e6, 0.0, 6.0),
+    SpotLink("@156", "USOL", "SOL", 3, 3e4, 0.12, 30.0),
+    SpotLink("@162", "UFART", "FARTCOIN", 1, 8.2e3, 0.23, 60.0),
+)
+"""Volume, silence and spread as recorded in 2024-25; the sizes' decimals and the last three indexes are made up."""
+
 
 def listed_coins(n_coins: int) -> tuple[Listing, ...]:
-    """Return the first `n_coins` listings; of twenty or more, the last few come late and one ends early."""
-    basics = [_basic(number) for number in range(n_coins)]
-    if n_coins < _SMALLEST_WITH_CHANGES:
-        return tuple(basics)
-    n_late = n_coins // 20
-    late = [_late(listing, number) for number, listing in enumerate(basics[-n_late:])]
-    ending = n_coins // 2
-    ended = Listing(basics[ending].coin, basics[ending].price, basics[ending].day_usd, last_hour=_DELISTED_DAY * _DAY)
-    return (*basics[:ending], ended, *basics[ending + 1 : n_coins - n_late], *late)
+    """Return a market's listings: `n_coins` perpetuals in the order of their asset ids, builders' ones, spot pairs.
+
+    Of twenty perpetuals or more one in twenty, the last ones, is listed late, and as many are delisted. A spot pair
+    is there when its perpetual is.
+    """
+    perps = [_listing(number) for number in range(n_coins)]
+    changing = n_coins // _COINS_PER_CHANGE
+    perps[n_coins - changing :] = [_late(listing, k) for k, listing in enumerate(perps[n_coins - changing :])]
+    for k, number in enumerate(_to_delist(perps, changing)):
+        last_day = _FIRST_DELISTED_DAY + k * _DAYS_BETWEEN_DELISTED
+        perps[number] = replace(perps[number], last_hour=last_day * _DAY)
+    prices = {listing.coin.name: listing.price for listing in perps}
+    spots = [_spot(link, prices[link.perp]) for link in SPOT_LINKS if link.perp in prices]
+    return (*perps, *(_builder(*entry) for entry in _BUILDERS), *spots)
 
 
-def _basic(number: int) -> Listing:
-    if number < len(_KNOWN):
-        name, price, decimals, leverage, table, day_usd = _KNOWN[number]
-        coin = Coin(name, decimals, leverage, table)
-    else:
-        price, day_usd = 0.05 * 1.7 ** (number % 10), 1e5 * 1.5 ** (number % 7)
-        coin = Coin(f"SIM{number}", 1, 3, margin_table_of(3))
-    silence = 0.0 if day_usd >= _SILENT_BELOW_USD else min(0.25, 0.02 * _SILENT_BELOW_USD / day_usd)
-    return Listing(coin, price, day_usd, silence)
+def _listing(number: int) -> Listing:
+    entry = COIN_TABLE[number] if number < len(COIN_TABLE) else _made_up(number)
+    decimals, name = entry.size_decimals, entry.name
+    mode = {"only_isolated": True, "margin_mode": "strictIsolated"} if name in _STRICT else {}
+    coin = Coin(name, decimals, entry.max_leverage, entry.margin_table, **mode)  # type: ignore[arg-type]
+    price = entry.price
+    while price * 10.0**coin.price_decimals < _LEAST_TICKS:
+        price *= 10
+    return Listing(coin, price, entry.day_usd, _silence(entry.day_usd))
+
+
+def _made_up(number: int) -> TableCoin:
+    price, day_usd = 0.05 * 1.7 ** (number % 10), 1e5 * 1.5 ** (number % 7)
+    return TableCoin(f"SIM{number}", price, 1, 3, margin_table_of(3), day_usd)
+
+
+def _silence(day_usd: float) -> float:
+    chance = min(_MOST_SILENCE, _SILENCE * (_SILENCE_USD / day_usd) ** _SILENCE_POWER)
+    return chance if chance >= _LEAST_SILENCE else 0.0
 
 
 def _late(listing: Listing, number: int) -> Listing:
     hour = (_FIRST_LATE_DAY + number * _DAYS_BETWEEN_LATE) * _DAY
-    return Listing(
-        listing.coin,
-        listing.price,
-        listing.day_usd,
-        listing.silence,
-        first_hour=hour - _BACKFILL_HOURS,
-        listed_hour=hour,
+    return replace(listing, first_hour=hour - _BACKFILL_HOURS, listed_hour=hour)
+
+
+def _to_delist(perps: list[Listing], count: int) -> list[int]:
+    """Numbers of coins of small volume; the smallest and every second one stay, so that there are illiquid ones."""
+    linked = {link.perp for link in SPOT_LINKS}
+    small = sorted(
+        (item.day_usd, number)
+        for number, item in enumerate(perps)
+        if item.first_hour == 0 and item.coin.name not in linked
     )
+    return [number for _, number in small[_SMALLEST_KEPT::2]][:count]
+
+
+def _builder(name: str, price: float, decimals: int, leverage: int, day_usd: float) -> Listing:
+    return Listing(Coin(name, decimals, leverage, margin_table_of(leverage), kind="builder"), price, day_usd)
+
+
+def _spot(link: SpotLink, price: float) -> Listing:
+    coin = Coin(link.name, link.size_decimals, 1, 0, kind="spot", token=link.token)
+    return Listing(coin, price, link.day_usd, link.silence)

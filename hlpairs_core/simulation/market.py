@@ -1,22 +1,26 @@
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import FloatArray, IntArray
+from hlpairs_core._typing import FloatArray, IntArray, StrArray
 from hlpairs_core.simulation.bars import BarHistory, FundingHistory
 from hlpairs_core.simulation.clock import MarketClock
 from hlpairs_core.simulation.coins import Coin
+from hlpairs_core.simulation.liquidity import gap_bps, half_spread_bps, level_usd
 from hlpairs_core.simulation.noise import name_keys
-from hlpairs_core.simulation.path import STEPS, BarShape, price_paths, volume_paths
+from hlpairs_core.simulation.planted import PlantedPair
+from hlpairs_core.simulation.prints import Prints, prints_of
+from hlpairs_core.simulation.shape import Tokens, bar_shape
+from hlpairs_core.simulation.steps import Steps, refined
 
-__all__ = ["BarState", "History", "PlantedPair", "RecordedHistory", "SimulatedMarket"]
+__all__ = ["BarState", "History", "RecordedHistory", "SimulatedMarket"]
 
-_DAY_MS = 86_400_000
 _KEPT_STATES = 4
+_KEPT_PRINTS = 8
 
 
 class History(Protocol):
@@ -39,49 +43,25 @@ class RecordedHistory:
         return self.bars, self.funding
 
 
-@dataclass(frozen=True)
-class PlantedPair:
-    """A pair that is cointegrated by construction: ``log y = const + hedge_ratio * log x + spread``.
-
-    Attributes
-    ----------
-    y, x : str
-        Coins.
-    hedge_ratio : float
-        Units of log x against one of log y.
-    half_life_hours : float
-        Half-life of the spread, an AR(1) process.
-    spread_sd : float
-        Its stationary standard deviation, natural log units, at average market activity.
-    breaks : bool
-        Whether its mean jumps now and then, after which the old relation no longer holds.
-    """
-
-    y: str
-    x: str
-    hedge_ratio: float
-    half_life_hours: float
-    spread_sd: float
-    breaks: bool
-
-
 @dataclass(frozen=True, eq=False)
 class BarState:
-    """One bar of all coins, walked, and how liquid they were when it opened.
+    """One bar of all coins, refined, and how liquid they were when it opened; arrays of shape (n_coins,).
 
     Attributes
     ----------
-    prices, volumes : ndarray, shape (n_coins, STEPS + 1)
-        See `path`; NaN for a coin without this bar.
-    half_spread_bps : ndarray, shape (n_coins,)
+    steps : Steps
+        The bars' steps, one row a coin.
+    half_spread_bps : ndarray
         Half the quoted spread before tick rounding.
-    level_usd : ndarray, shape (n_coins,)
-        Average notional of one level near the top of the book.
+    gap_bps : ndarray
+        Mean distance between levels near the top of the book.
+    level_usd : ndarray
+        Average notional of one of them.
     """
 
-    prices: FloatArray
-    volumes: FloatArray
+    steps: Steps
     half_spread_bps: FloatArray
+    gap_bps: FloatArray
     level_usd: FloatArray
 
 
@@ -98,13 +78,15 @@ class SimulatedMarket:
     clock : MarketClock
         Its time.
     coins : tuple of Coin
-        Perpetuals in the order of their asset ids.
+        The exchange's perpetuals in the order of their asset ids; then those of builders' dexes and the spot pairs.
     history : History
         Its bars and funding.
     seed : int
-        Fixes everything that is made up: paths inside bars, books, premia.
+        Fixes everything that is made up: trades inside bars, books, premia.
     pairs : tuple of PlantedPair
-        What a synthetic market planted.
+        The cointegrated pairs of a synthetic market.
+    wide_books : mapping of str to float
+        Half the quoted spread (bps) of coins whose books are wider than their volume would say.
     """
 
     kind: Literal["demo", "replay"]
@@ -114,61 +96,79 @@ class SimulatedMarket:
     history: History
     seed: int
     pairs: tuple[PlantedPair, ...] = ()
+    wide_books: Mapping[str, float] = field(default_factory=dict)
     coin_keys: IntArray = field(init=False)
     size_decimals: IntArray = field(init=False)
+    price_decimals: IntArray = field(init=False)
+    kinds: StrArray = field(init=False)
+    least_half_spread_bps: FloatArray = field(init=False)
     _states: OrderedDict[int, BarState] = field(init=False, default_factory=OrderedDict)
+    _prints: OrderedDict[tuple[int, int], Prints] = field(init=False, default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coin_keys", name_keys(tuple(coin.name for coin in self.coins)))
         object.__setattr__(self, "size_decimals", np.array([coin.size_decimals for coin in self.coins]))
+        object.__setattr__(self, "price_decimals", np.array([coin.price_decimals for coin in self.coins]))
+        object.__setattr__(self, "kinds", np.array([coin.kind for coin in self.coins], dtype=np.str_))
+        least = np.array([self.wide_books.get(coin.name, 0.0) for coin in self.coins])
+        object.__setattr__(self, "least_half_spread_bps", least)
+
+    @property
+    def synthetic(self) -> str:
+        """What of it is made up; in a replay the recorded candles and funding are not."""
+        return "all" if self.kind == "demo" else "path-in-bar, book, premium, open-interest"
 
     def truth(self) -> tuple[PlantedPair, ...]:
-        """Return the planted pairs of a synthetic market. For tests only: never on the wire."""
+        """Return every cointegrated pair of a synthetic market. For tests only: never on the wire.
+
+        What follows from two planted pairs with a common coin is among them, and so are spot pairs with the perpetual
+        of their asset, even where nothing is planted: see `PlantedPair.kind`.
+        """
         return self.pairs
 
     def state(self, bars: BarHistory, bar: int) -> BarState:
-        """Return one bar's paths and liquidity; the last few are remembered."""
-        if bar not in self._states:
-            self._states[bar] = self._made_state(bars, bar)
-            if len(self._states) > _KEPT_STATES:
-                self._states.popitem(last=False)
-        return self._states[bar]
+        """Return one bar of all coins; the last few are remembered."""
+        return _remembered(self._states, bar, _KEPT_STATES, lambda: self._made_state(bars, bar))
 
-    def shape(self, bars: BarHistory, rows: slice, coin: int | None = None) -> BarShape:
-        """Return bars to be walked: one bar of all coins, or `rows` of one coin."""
-        chosen: slice | int = slice(None) if coin is None else coin
+    def prints(self, bars: BarHistory, bar: int, step: int) -> Prints:
+        """Return the trades of all coins in one step of a bar; the last few are remembered."""
+
+        def make() -> Prints:
+            rows = np.arange(len(self.coins))
+            return prints_of(self.state(bars, bar).steps, rows, np.full_like(rows, step))
+
+        return _remembered(self._prints, (bar, step), _KEPT_PRINTS, make)
+
+    def steps(self, bars: BarHistory, rows: slice, coin: int) -> Steps:
+        """Refine some bars of one coin."""
         numbers = np.arange(rows.start, rows.stop)
-        columns = slice(None) if coin is None else slice(coin, coin + 1)
-        values: Callable[[FloatArray], FloatArray] = lambda array: array[rows, chosen].reshape(-1)  # noqa: E731
-        return BarShape(
-            bar=(bars.start_ms + numbers * bars.interval_ms) // 1000,
-            coin=self.coin_keys[columns],
-            size_decimals=self.size_decimals[columns],
-            open=values(bars.open),
-            high=values(bars.high),
-            low=values(bars.low),
-            close=values(bars.close),
-            volume=values(bars.volume),
-        )
+        return refined(bar_shape(self.seed, bars, self._tokens, numbers, np.full_like(numbers, coin)))
 
     def now(self) -> pd.Timestamp:
         """Market time, UTC."""
         return self.clock.now()
 
+    @property
+    def _tokens(self) -> Tokens:
+        return Tokens(self.coin_keys, self.size_decimals, self.price_decimals, self.least_half_spread_bps)
+
     def _made_state(self, bars: BarHistory, bar: int) -> BarState:
-        day = day_notional_before(bars, bar)
-        if bar < bars.n_bars:
-            shape = self.shape(bars, slice(bar, bar + 1))
-            prices, volumes = price_paths(self.seed, shape), volume_paths(self.seed, shape)
-        else:
-            prices = volumes = np.full((len(self.coins), STEPS + 1), np.nan)
-        # Fitted by eye to real books: 0.2 bps at 3.6 bn USD a day, 8 bps at 400 k; 360 k USD a level and 4 k.
-        half_spread = np.clip(0.6 * (2.4e8 / np.maximum(day, 1.0)) ** 0.4, 0.05, 40.0)
-        return BarState(prices, volumes, half_spread, np.maximum(6.0 * np.sqrt(day), 250.0))
+        columns = np.arange(len(self.coins))
+        shape = bar_shape(self.seed, bars, self._tokens, np.full_like(columns, bar), columns)
+        day = bars.day_before[bar]
+        half_spread = np.maximum(half_spread_bps(day), self.least_half_spread_bps)
+        return BarState(refined(shape), half_spread, gap_bps(day), level_usd(day))
 
 
-def day_notional_before(bars: BarHistory, bar: int) -> FloatArray:
-    """Return the notional (USD) traded in the 24 hours before a bar opened, shape (n_coins,); 0 where unknown."""
-    rows = slice(max(0, bar - _DAY_MS // bars.interval_ms), bar)
-    notional: FloatArray = np.nansum(bars.volume[rows] * bars.close[rows], axis=0)
-    return notional
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def _remembered(known: OrderedDict[_Key, _Value], key: _Key, most: int, make: Callable[[], _Value]) -> _Value:
+    """Look something up, or make it and forget what was used longest ago."""
+    if key not in known:
+        known[key] = make()
+        if len(known) > most:
+            known.popitem(last=False)
+    known.move_to_end(key)
+    return known[key]

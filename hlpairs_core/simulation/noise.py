@@ -13,12 +13,13 @@ from scipy.special import ndtri
 
 from hlpairs_core._typing import FloatArray, IntArray
 
-__all__ = ["Stream", "name_keys", "normals", "uniforms"]
+__all__ = ["Stream", "fat_tailed", "name_keys", "normals", "uniforms"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _MASK = (1 << 64) - 1
+_CUT = 10.0
 
 
 class Stream(IntEnum):
@@ -28,7 +29,6 @@ class Stream(IntEnum):
     ACTIVITY = 2
     SECTOR = 3
     OWN = 4
-    TAIL = 5
     GAP = 6
     WICK_UP = 7
     WICK_DOWN = 8
@@ -37,14 +37,23 @@ class Stream(IntEnum):
     FUNDING = 11
     JITTER = 12
     BREAK = 13
+    OWN_ACTIVITY = 14
+    JUMP = 15
+    RELATION = 16
+    OWN_VOLUME = 17
+    SPIKE = 18
+    LAST_TRADE = 19
     PATH_SHARED = 20
     PATH_OWN = 21
     PATH_VOLUME = 22
     TRADES = 23
+    PATH_PACE = 40
+    STEP = 41
+    PRINT = 42
+    QUOTE = 43
     PREMIUM = 24
     BOOK_GAP = 25
     BOOK_SIZE = 26
-    BOOK_ORDERS = 27
     INTEREST = 28
     PARAMETER = 29
 
@@ -65,6 +74,19 @@ def uniforms(seed: int, stream: Stream, *keys: ArrayLike) -> FloatArray:
 def normals(seed: int, stream: Stream, *keys: ArrayLike) -> FloatArray:
     """Standard normal numbers, addressed as in `uniforms`."""
     out: FloatArray = ndtri(uniforms(seed, stream, *keys))
+    return out
+
+
+def fat_tailed(seed: int, stream: Stream, *keys: ArrayLike) -> FloatArray:
+    """Numbers of unit variance from Student's t with four degrees of freedom, cut at ±10; addressed as in `uniforms`.
+
+    The quantile function of four degrees of freedom has a closed form (Shaw, "Sampling Student's T distribution",
+    Journal of Computational Finance 9, 2006).
+    """
+    chance = uniforms(seed, stream, *keys)
+    root = np.sqrt(4 * chance * (1 - chance))
+    size = np.sqrt(2 * np.maximum(np.cos(np.arccos(root) / 3) / root - 1, 0.0))
+    out: FloatArray = np.copysign(np.minimum(size, _CUT), chance - 0.5)
     return out
 
 

@@ -1,8 +1,10 @@
-"""The way a price took inside a bar, of which only open, high, low and close are known.
+"""The way a mid price took inside a bar, of which only open, high, low and close are known.
 
-Every bar is walked in `STEPS` equal steps: it starts at the open, touches high and low, ends at the close and is
-straight in between. The walk is a Brownian bridge whose shocks are partly shared by all coins, so that coins that
-move together from bar to bar also do so within it. It is a function of (seed, coin, bar) and of nothing else.
+It is a Brownian bridge in business time (lively stretches move more), reflected where it would leave the bar's range
+and led to the high and the low where it would miss them. Its variance is Garman and Klass's estimate for the bar, so
+that returns of all lengths inside bars are as good as uncorrelated, as those of the bars are. Shocks and pace are
+partly shared by all coins: coins that move together from bar to bar also do so within it. The way is a function of
+(seed, coin, bar) and of nothing else.
 """
 
 from dataclasses import dataclass
@@ -11,100 +13,124 @@ import numpy as np
 
 from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.simulation.noise import Stream, normals, uniforms
-from hlpairs_core.simulation.wire import on_lot, on_tick
+from hlpairs_core.simulation.shape import BarShape
 
-__all__ = ["STEPS", "BarShape", "price_paths", "volume_paths"]
+__all__ = ["OVERSHOOT", "MidPath", "mid_path"]
 
-STEPS = 60
-_SHARED = 0.6
-# The mean range of a standard Brownian bridge is sqrt(pi / 2) = 1.25.
-_BRIDGE_SCALE = 0.8
+_SHARED = 0.75
+_SHARED_PACE = 0.6
+_STEPS_PER_BLOCK = 5
+_BLOCK_PACE, _STEP_PACE = 0.4, 0.35
+OVERSHOOT = 0.58
+"""By how much the maximum of a Brownian motion exceeds that of its corners, in standard deviations of a step."""
 
 
 @dataclass(frozen=True, eq=False)
-class BarShape:
-    """Bars to be walked, all arrays of shape (n,): one coin over many bars, or many coins over one bar.
+class MidPath:
+    """Mids of refined bars.
 
     Attributes
     ----------
-    bar : ndarray of int
-        Open time of each bar in seconds since the epoch; shape (1,) when all share one bar.
-    coin : ndarray of int
-        `noise.name_keys` of each coin; shape (1,) when all share one coin.
-    size_decimals : ndarray of int
-        Decimals of a size; shape (1,) or (n,).
-    open, high, low, close, volume : ndarray
-        The bars. NaN gives NaN.
+    mids : ndarray, shape (n, n_steps + 1)
+        Mid price (USD) when each step begins, and when the last one ends.
+    share : ndarray, shape (n, n_steps)
+        Share of each step in the bar's variance.
+    step_sigma : ndarray, shape (n, n_steps)
+        Standard deviation of the mid over each step, USD.
     """
 
-    bar: IntArray
-    coin: IntArray
-    size_decimals: IntArray
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    volume: FloatArray
+    mids: FloatArray
+    share: FloatArray
+    step_sigma: FloatArray
 
 
-def price_paths(seed: int, shape: BarShape) -> FloatArray:
-    """Return prices (USD, on the tick) at the ``STEPS + 1`` corners of each bar, shape (n, STEPS + 1).
-
-    The first corner is the open, the last the close; the largest is the high, the smallest the low.
-    """
-    walk = _stretched(_bridged(seed, shape), shape)
-    high, low = shape.high[:, None], shape.low[:, None]
-    rounded = np.clip(on_tick(walk, shape.size_decimals[:, None]), low, high)
-    # Recorded extremes stay exactly as recorded, on the tick or not.
-    rounded = np.where(walk >= high, high, np.where(walk <= low, low, rounded))
-    rounded[:, 0], rounded[:, -1] = shape.open, shape.close
-    return rounded
-
-
-def volume_paths(seed: int, shape: BarShape) -> FloatArray:
-    """Return the volume traded since the bar's open (base units, whole lots) at each corner, shape (n, STEPS + 1)."""
-    steps = np.arange(STEPS)
-    keys = shape.bar[:, None], shape.coin[:, None], steps
-    running = np.cumsum(-np.log(uniforms(seed, Stream.PATH_VOLUME, *keys)), axis=1)
-    running = np.broadcast_to(running, (len(shape.open), STEPS))
-    share = running / running[:, -1:]
-    traded = np.zeros((len(shape.open), STEPS + 1))
-    traded[:, 1:] = on_lot(share * shape.volume[:, None], shape.size_decimals[:, None])
-    traded[:, -1] = shape.volume
-    return np.minimum(traded, shape.volume[:, None])
+def mid_path(shape: BarShape) -> MidPath:
+    """Return the mids inside bars."""
+    share = _shares(shape)
+    passed = np.zeros((len(share), shape.n_steps + 1))
+    passed[:, 1:] = np.cumsum(share, axis=1)
+    passed[:, -1] = 1.0
+    sigma = _sigma(shape)
+    low, high = _corridor(shape, sigma)
+    side = np.where(uniforms(shape.seed, Stream.STEP, 0, shape.coin, shape.open_ms // 1000) < 0.5, 1.0, -1.0)
+    # An open is traded half a spread from the mid; in a silent bar there is none.
+    start = np.where(shape.lots > 0, shape.open - side * shape.half_spread, shape.start_mid)
+    start, end = np.clip(start, low, high)[:, None], np.clip(shape.end_mid, low, high)[:, None]
+    way = start + (end - start) * passed + sigma[:, None] * _bridge(shape, share, passed)
+    mids = _led(_folded(way, low, high), passed, low, high)
+    mids[:, 0], mids[:, -1] = shape.start_mid, shape.end_mid
+    return MidPath(mids, share, sigma[:, None] * np.sqrt(share))
 
 
-def _bridged(seed: int, shape: BarShape) -> FloatArray:
-    """Walks from open to close with about the right range, shape (n, STEPS + 1)."""
-    steps = np.arange(STEPS)
-    shared = normals(seed, Stream.PATH_SHARED, shape.bar[:, None], steps)
-    own = normals(seed, Stream.PATH_OWN, shape.bar[:, None], shape.coin[:, None], steps)
-    shocks = np.sqrt(_SHARED) * shared + np.sqrt(1 - _SHARED) * own
-    along = np.arange(STEPS + 1) / STEPS
-    walk = np.zeros((len(shocks), STEPS + 1))
-    walk[:, 1:] = np.cumsum(shocks, axis=1) / np.sqrt(STEPS)
-    bridge = walk - along * walk[:, -1:]
-    reach = _BRIDGE_SCALE * (shape.high - shape.low)
-    path: FloatArray = shape.open[:, None] + (shape.close - shape.open)[:, None] * along + bridge * reach[:, None]
-    return path
+def _sigma(shape: BarShape) -> FloatArray:
+    """Standard deviation of the bar's move (USD) by Garman and Klass (1980), from its range and its move."""
+    reach, move = shape.high - shape.low, shape.close - shape.open
+    return np.asarray(np.sqrt(np.maximum(0.5 * reach**2 - 0.386 * move**2, 0.05 * reach**2)))
 
 
-def _stretched(path: FloatArray, shape: BarShape) -> FloatArray:
-    """Stretch what lies outside open and close so that the walk just touches high and low."""
-    top = np.maximum(shape.open, shape.close)[:, None]
-    bottom = np.minimum(shape.open, shape.close)[:, None]
-    high, low = shape.high[:, None], shape.low[:, None]
-    above = path.max(axis=1, keepdims=True) - top
-    below = bottom - path.min(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        up = np.where(above > 0, (high - top) / above, 0.0)
-        down = np.where(below > 0, (bottom - low) / below, 0.0)
-        raised = np.where(path > top, top + (path - top) * up, path)
-        walk = np.where(path < bottom, bottom - (bottom - path) * down, raised)
-    rows = np.arange(len(path))
-    # A walk that never left the corridor has to be led to the extremes.
-    inner = np.nan_to_num(path[:, 1:-1])
-    highest, lowest = 1 + inner.argmax(axis=1), 1 + inner.argmin(axis=1)
-    walk[rows, highest] = np.where(shape.high > top[:, 0], shape.high, walk[rows, highest])
-    walk[rows, lowest] = np.where(shape.low < bottom[:, 0], shape.low, walk[rows, lowest])
-    return walk
+def _corridor(shape: BarShape, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest mid: trades half a spread away from it then fill the bar's range."""
+    half, reach = shape.half_spread, shape.high - shape.low
+    room = reach / 2 - half
+    overshoot = OVERSHOOT * sigma / np.sqrt(shape.n_steps)
+    pad = half + np.minimum(overshoot, room / 2)
+    # Where the spread hardly fits into the range, all trades are on one side of the mid.
+    side = np.where(uniforms(shape.seed, Stream.STEP, 1, shape.coin, shape.open_ms // 1000) < 0.5, 1.0, -1.0)
+    wide, silent = room > half / 2, shape.lots == 0
+    low = np.where(wide, shape.low + pad, shape.low - side * half)
+    high = np.where(wide, shape.high - pad, shape.high - side * half)
+    return np.where(silent, shape.low - half, low), np.where(silent, shape.high + half, high)
+
+
+def _shares(shape: BarShape) -> FloatArray:
+    """How a bar's variance is shared out among its steps, shape (n, n_steps); clustered."""
+    steps = np.arange(shape.n_steps)
+    pace = _BLOCK_PACE * _mixed(shape, Stream.PATH_PACE, 0, steps // _STEPS_PER_BLOCK, _SHARED_PACE)
+    pace += _STEP_PACE * _mixed(shape, Stream.PATH_PACE, 1, steps, _SHARED_PACE)
+    weight = np.exp(pace)
+    share: FloatArray = weight / np.cumsum(weight, axis=1)[:, -1:]
+    return share
+
+
+def _bridge(shape: BarShape, share: FloatArray, passed: FloatArray) -> FloatArray:
+    """Standard Brownian bridges at the corners, shape (n, n_steps + 1)."""
+    shocks = _mixed(shape, Stream.PATH_OWN, 0, np.arange(shape.n_steps), _SHARED)
+    walk = np.zeros(passed.shape)
+    walk[:, 1:] = np.cumsum(np.sqrt(share) * shocks, axis=1)
+    bridge: FloatArray = walk - passed * walk[:, -1:]
+    return bridge
+
+
+def _mixed(shape: BarShape, stream: Stream, part: int, steps: IntArray, shared: float) -> FloatArray:
+    """Standard normals by bar, coin and step, shape (n, n_steps); `shared` of their variance is that of all coins."""
+    seconds, keys = shape.open_ms[:, None] // 1000, shape.coin[:, None]
+    if len(seconds) > 1 and (seconds == seconds[0]).all():
+        seconds = seconds[:1]
+    common = normals(shape.seed, Stream.PATH_SHARED, int(stream), part, seconds, steps)
+    own = normals(shape.seed, stream, part, seconds, keys, steps)
+    mixed: FloatArray = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+    return mixed
+
+
+def _folded(way: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Reflect a way into the corridor."""
+    bottom, width = low[:, None], (high - low)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        inside = bottom + width - np.abs(np.mod(way - bottom, 2 * width) - width)
+    return np.where(width > 0, inside, bottom)
+
+
+def _led(way: FloatArray, passed: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Lead a way to the corridor's edges, at its own highest and lowest corner, by adding straight lines."""
+    rows = np.arange(len(way))
+    inner = np.nan_to_num(way[:, 1:-1])
+    top, bottom = 1 + inner.argmax(axis=1), 1 + inner.argmin(axis=1)
+    up = np.where(way.max(axis=1) < high, high - way[rows, top], 0.0)
+    down = np.where(way.min(axis=1) > low, low - way[rows, bottom], 0.0)
+    top_first = top < bottom
+    times = passed[rows, np.minimum(top, bottom)][:, None], passed[rows, np.maximum(top, bottom)][:, None]
+    lifts = np.where(top_first, up, down)[:, None], np.where(top_first, down, up)[:, None]
+    between = lifts[0] + (lifts[1] - lifts[0]) * (passed - times[0]) / np.maximum(times[1] - times[0], 1e-12)
+    after = lifts[1] * (1 - passed) / (1 - times[1])
+    lift = np.where(passed <= times[0], lifts[0] * passed / times[0], np.where(passed <= times[1], between, after))
+    return _folded(way + lift, low, high)

@@ -5,23 +5,17 @@ import numpy as np
 
 from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.simulation.bars import BarHistory, FundingHistory
+from hlpairs_core.simulation.coins import CoinKind
 from hlpairs_core.simulation.market import BarState, SimulatedMarket
-from hlpairs_core.simulation.path import STEPS
-from hlpairs_core.simulation.wire import on_lot, on_tick
+from hlpairs_core.simulation.prints import Prints
+from hlpairs_core.simulation.quotes import Quotes, quotes_at
+from hlpairs_core.simulation.shape import steps_of
+from hlpairs_core.simulation.wire import on_lot
 
 __all__ = ["MarketView", "Quotes"]
 
 _DAY_MS = 86_400_000
 _BARS_UNTIL_DELISTED = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Quotes:
-    """Best prices of all coins, arrays of shape (n_coins,), USD; NaN for a coin without a book."""
-
-    bid: FloatArray
-    ask: FloatArray
-    mid: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +54,23 @@ class MarketView:
 
     @cached_property
     def state(self) -> BarState:
-        """The bar in progress, walked."""
+        """The bar in progress, refined."""
         return self.market.state(self.bars, self.bar)
 
     @cached_property
     def universe(self) -> IntArray:
-        """Numbers of the coins listed by now, delisted ones included."""
-        return np.flatnonzero(self.bars.listed <= self.bar)
+        """Numbers of the exchange's own perpetuals listed by now, delisted ones included."""
+        return self.listed("perp")
+
+    def listed(self, kind: CoinKind) -> IntArray:
+        """Return the numbers of the coins of one kind that are listed by now, delisted ones included."""
+        return np.flatnonzero((self.bars.listed <= self.bar) & (self.market.kinds == kind))
 
     @cached_property
     def names(self) -> dict[str, int]:
-        """Number of each coin listed by now."""
-        return {self.market.coins[coin].name: int(coin) for coin in self.universe}
+        """Number of each coin listed by now, of whatever kind."""
+        listed = np.flatnonzero(self.bars.listed <= self.bar)
+        return {self.market.coins[coin].name: int(coin) for coin in listed}
 
     @cached_property
     def delisted(self) -> BoolArray:
@@ -79,99 +78,89 @@ class MarketView:
         closed = self.bars.start_ms + (self.bars.last + 1) * self.bars.interval_ms
         return np.asarray(self.time_ms - closed > _BARS_UNTIL_DELISTED * self.bars.interval_ms)
 
-    @cached_property
-    def step(self) -> int:
-        """Number of the step of the bar in progress."""
-        return min(self._progress[0], STEPS - 1)
+    @property
+    def n_steps(self) -> int:
+        """How many steps a bar is refined into."""
+        return steps_of(self.bars.interval_ms)
+
+    def step_number(self, time_ms: int) -> int:
+        """Return the number of the step that contains a time, counted from the history's start."""
+        return (time_ms - self.bars.start_ms) * self.n_steps // self.bars.interval_ms
 
     @cached_property
-    def fair(self) -> FloatArray:
-        """Price before rounding (USD): on the path, or the last close of a coin without a bar in progress."""
-        step, fraction = self._progress
-        start, end = self.state.prices[:, step], self.state.prices[:, step + 1]
-        last = np.minimum(self.bars.last, self.bar)
-        closes = self.bars.close[np.maximum(last, 0), np.arange(len(last))]
-        return np.where(np.isfinite(start), start + (end - start) * fraction, closes)
+    def step(self) -> int:
+        """Number of the step in progress in its bar."""
+        return min(self.step_number(self.time_ms) - self.bar * self.n_steps, self.n_steps - 1)
+
+    @cached_property
+    def prints(self) -> Prints:
+        """All trades of the step in progress, those still to come among them."""
+        return self.market.prints(self.bars, self.bar, self.step)
+
+    @cached_property
+    def done(self) -> IntArray:
+        """Where in `prints` each coin's trades up to now end."""
+        return self.prints.until(self.time_ms)
 
     @cached_property
     def price(self) -> FloatArray:
-        """Last traded price (USD), on the tick."""
-        step, _ = self._progress
-        corners = self.state.prices[:, step : step + 2]
-        rounded = np.clip(on_tick(self.fair, self.market.size_decimals), corners.min(axis=1), corners.max(axis=1))
-        return np.where(np.isfinite(rounded), rounded, self.fair)
-
-    @cached_property
-    def high(self) -> FloatArray:
-        """Highest price of the bar in progress so far (USD)."""
-        seen = self.state.prices[:, : self._progress[0] + 1].max(axis=1)
-        return np.asarray(np.maximum(seen, self.price))
-
-    @cached_property
-    def low(self) -> FloatArray:
-        """Lowest price of the bar in progress so far (USD)."""
-        seen = self.state.prices[:, : self._progress[0] + 1].min(axis=1)
-        return np.asarray(np.minimum(seen, self.price))
+        """Last traded price (USD)."""
+        steps = self.state.steps
+        before = np.where(steps.shape.lots > 0, steps.before[:, self.step], steps.close[:, self.step])
+        latest = np.append(self.prints.price, np.nan)[self.done - 1]
+        return np.where(self.done > self.prints.bounds[:-1], latest, before)
 
     @cached_property
     def traded(self) -> FloatArray:
-        """Volume of the bar in progress so far (base units, whole lots)."""
-        step, fraction = self._progress
-        start, end = self.state.volumes[:, step], self.state.volumes[:, step + 1]
-        return on_lot(start + (end - start) * fraction, self.market.size_decimals)
+        """Volume of the bar in progress so far (base units)."""
+        steps, lots = self.state.steps, self.prints.lots_before
+        total = steps.lots_before[:, self.step] + lots[self.done] - lots[self.prints.bounds[:-1]]
+        return np.asarray(total / 10.0**self.market.size_decimals)
 
     @cached_property
     def quotes(self) -> Quotes:
         """Best bid, best ask and their mean."""
-        decimals = self.market.size_decimals
-        live = np.where(self.delisted, np.nan, self.fair)
-        half = self.state.half_spread_bps / 1e4
-        bid = np.maximum(on_tick(live * (1 - half), decimals, towards="down"), 10.0 ** (decimals - 6))
-        ask = np.maximum(on_tick(live * (1 + half), decimals, towards="up"), bid + 10.0 ** (decimals - 6))
-        return Quotes(bid=bid, ask=ask, mid=_clean((bid + ask) / 2))
+        quotes = quotes_at(self.state.steps, self.prints, self.step, self.time_ms, self.market.price_decimals)
+        return Quotes(*(np.where(self.delisted, np.nan, side) for side in (quotes.bid, quotes.ask, quotes.mid)))
 
     @cached_property
     def day_base(self) -> FloatArray:
-        """Volume of the last 24 hours (base units)."""
-        first, rest = self._day_window
-        volume = np.nan_to_num(self.bars.volume[first : self.bar])
-        old = volume[:1].sum(axis=0) * rest
-        return on_lot(old + volume[1:].sum(axis=0) + np.nan_to_num(self.traded), self.market.size_decimals)
+        """Volume of the last 24 hours (base units): of the trades after this moment yesterday."""
+        whole = np.nan_to_num(self.bars.volume[self._yesterday.bar : self.bar]).sum(axis=0)
+        return on_lot(whole + self.traded - self._yesterday.traded, self.market.size_decimals)
 
     @cached_property
     def day_notional(self) -> FloatArray:
-        """Notional of the last 24 hours (USD)."""
-        first, rest = self._day_window
-        notional = np.nan_to_num(self.bars.volume[first : self.bar] * self.bars.close[first : self.bar])
-        running = np.nan_to_num(self.traded * self.price)
-        total: FloatArray = notional[:1].sum(axis=0) * rest + notional[1:].sum(axis=0) + running
-        return np.round(total, 6)
+        """Notional of the last 24 hours (USD); whole bars count at the mean of their four prices."""
+        bars, rows = self.bars, slice(self._yesterday.bar, self.bar)
+        typical = (bars.open[rows] + bars.high[rows] + bars.low[rows] + bars.close[rows]) / 4
+        # In one order of memory, because the order of a sum shows in its last digit.
+        whole = np.ascontiguousarray(np.nan_to_num(typical * bars.volume[rows])).sum(axis=0)
+        total: FloatArray = whole + self._running_notional - self._yesterday._running_notional
+        return np.asarray(np.round(np.maximum(total, 0.0), 6))
 
     @cached_property
     def previous_day(self) -> FloatArray:
         """Price 24 hours ago (USD); the first known one of a younger coin."""
-        then = MarketView(self.market, max(self.time_ms - _DAY_MS, self.bars.start_ms), self.bars, self.funding)
         first = np.minimum(self.bars.first, self.bars.n_bars - 1)
         oldest = self.bars.open[first, np.arange(len(first))]
-        return np.where(self.bars.first <= then.bar, then.price, oldest)
+        return np.where(self.bars.first <= self._yesterday.bar, self._yesterday.price, oldest)
 
     @cached_property
-    def _progress(self) -> tuple[int, float]:
-        """Step of the bar in progress and the fraction of it that has passed."""
-        opened = self.bars.start_ms + self.bar * self.bars.interval_ms
-        steps = (self.time_ms - opened) * STEPS / self.bars.interval_ms
-        step = min(int(steps), STEPS - 1)
-        return step, min(steps - step, 1.0)
+    def _yesterday(self) -> "MarketView":
+        """The market 24 hours ago, or when its history began."""
+        return MarketView(self.market, max(self.time_ms - _DAY_MS, self.bars.start_ms), self.bars, self.funding)
 
     @cached_property
-    def _day_window(self) -> tuple[int, float]:
-        """Number of the bar that contains the time 24 hours ago, and the fraction of it since then."""
-        then = max(self.time_ms - _DAY_MS, self.bars.start_ms)
-        first = self.bars.index(then)
-        passed = (then - self.bars.start_ms) % self.bars.interval_ms
-        return first, 1.0 - passed / self.bars.interval_ms
+    def _running_notional(self) -> FloatArray:
+        """Notional of the bar in progress so far (USD); whole steps count at the mean of their four prices."""
+        steps, past = self.state.steps, slice(0, self.step)
+        typical = (steps.open[:, past] + steps.high[:, past] + steps.low[:, past] + steps.close[:, past]) / 4
+        notional: FloatArray = (typical * steps.lots[:, past]).sum(axis=1) + self._step_notional
+        return np.nan_to_num(notional / 10.0**self.market.size_decimals)
 
-
-def _clean(values: FloatArray) -> FloatArray:
-    """Drop what binary arithmetic adds behind the tenth decimal."""
-    return np.rint(values * 1e7) / 1e7
+    @cached_property
+    def _step_notional(self) -> FloatArray:
+        """Price times lots of the trades of the step in progress so far."""
+        total = np.append(0.0, np.cumsum(self.prints.price * self.prints.lots))
+        return np.asarray(total[self.done] - total[self.prints.bounds[:-1]])

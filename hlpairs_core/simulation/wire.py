@@ -1,23 +1,26 @@
 """Numbers as the exchange writes them, and its tick and lot rules.
 
-A price has at most five significant figures and at most ``6 - szDecimals`` decimals; integers are always
-allowed. A size has at most ``szDecimals`` decimals. Almost every number travels as a string.
+A price has at most five significant figures and at most ``6 - szDecimals`` decimals, a spot pair's ``8 - szDecimals``;
+integers are always allowed. A size has at most ``szDecimals`` decimals. Almost every number travels as a string.
 """
 
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hlpairs_core._typing import FloatArray, IntArray
 
-__all__ = ["number", "numbers", "on_lot", "on_tick", "tick_decimals"]
+__all__ = ["Towards", "number", "numbers", "on_lot", "on_price_tick", "on_tick", "tick_decimals"]
+
+Towards: TypeAlias = Literal["nearest", "down", "up"]
 
 _ROUNDERS = {"nearest": np.rint, "down": np.floor, "up": np.ceil}
 # Keeps 0.3 on its tick although 0.3 * 10 is not exactly 3; far below any tick.
 _SLACK = {"nearest": 0.0, "down": 1e-7, "up": -1e-7}
 _SIGNIFICANT = 5
+_PERP_DECIMALS = 6
 
 
 def number(value: float) -> str:
@@ -36,22 +39,33 @@ def numbers(values: FloatArray) -> list[str]:
     return texts
 
 
-def tick_decimals(price: ArrayLike, size_decimals: ArrayLike) -> IntArray:
-    """Return how many decimals a perp price may have at this level, integer array of the broadcast shape."""
+def tick_decimals(price: ArrayLike, price_decimals: ArrayLike) -> IntArray:
+    """Return how many decimals prices may have at this level, integer array of the broadcast shape.
+
+    Parameters
+    ----------
+    price : array_like
+        USD. NaN is taken as a price of one digit.
+    price_decimals : array_like of int
+        The most that any price of the coin may have, see `Coin.price_decimals`.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         figures = _SIGNIFICANT - 1 - np.floor(np.log10(np.asarray(price, dtype=np.float64)))
-    allowed = np.clip(np.nan_to_num(figures), 0, 6 - np.asarray(size_decimals))
+    allowed = np.clip(np.nan_to_num(figures), 0, np.asarray(price_decimals))
     return np.asarray(allowed, dtype=np.int64)
 
 
-def on_tick(
-    price: ArrayLike, size_decimals: ArrayLike, *, towards: Literal["nearest", "down", "up"] = "nearest"
-) -> FloatArray:
-    """Move prices onto the tick of their own level. NaN stays NaN."""
-    scale = 10.0 ** tick_decimals(price, size_decimals)
+def on_price_tick(price: ArrayLike, price_decimals: ArrayLike, *, towards: Towards = "nearest") -> FloatArray:
+    """Move prices onto the tick of their own level. NaN stays NaN; decimals as in `tick_decimals`."""
+    scale = 10.0 ** tick_decimals(price, price_decimals)
     scaled = np.asarray(price, dtype=np.float64) * scale
     moved: FloatArray = _ROUNDERS[towards](scaled + _SLACK[towards]) / scale
     return moved
+
+
+def on_tick(price: ArrayLike, size_decimals: ArrayLike, *, towards: Towards = "nearest") -> FloatArray:
+    """`on_price_tick` of perpetuals, by the decimals of their sizes."""
+    return on_price_tick(price, _PERP_DECIMALS - np.asarray(size_decimals), towards=towards)
 
 
 def on_lot(size: ArrayLike, size_decimals: ArrayLike) -> FloatArray:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hlpairs_core.exceptions import SettingsError
-from hlpairs_core.simulation import MarketClock, SimulatedMarket, run
+from hlpairs_core.simulation import MarketClock, SimulatedExchange, SimulatedMarket, run
 
 
 def test_market_time_runs_at_its_speed_and_stops_at_its_end(wall) -> None:
@@ -46,7 +46,7 @@ def test_an_end_before_the_start_is_refused() -> None:
 
 async def test_run_announces_an_address_that_answers_and_ends_on_sigterm(demo: SimulatedMarket) -> None:
     announced: asyncio.Queue[str] = asyncio.Queue()
-    running = asyncio.create_task(run(demo, port=0, announce=announced.put_nowait))
+    running = asyncio.create_task(run(SimulatedExchange(demo), port=0, announce=announced.put_nowait))
     base_url = await asyncio.wait_for(announced.get(), 5)
     async with httpx.AsyncClient() as client:
         assert (await client.get(base_url)).status_code == 200
@@ -58,7 +58,7 @@ async def test_run_announces_an_address_that_answers_and_ends_on_sigterm(demo: S
 
 async def test_run_ends_cleanly_when_cancelled(demo: SimulatedMarket) -> None:
     announced: asyncio.Queue[str] = asyncio.Queue()
-    running = asyncio.create_task(run(demo, port=0, announce=announced.put_nowait))
+    running = asyncio.create_task(run(SimulatedExchange(demo), port=0, announce=announced.put_nowait))
     base_url = await asyncio.wait_for(announced.get(), 5)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

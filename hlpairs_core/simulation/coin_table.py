@@ -1,0 +1,110 @@
+"""Names and sizes of real coins, so that a screen of a synthetic market looks familiar.
+
+All perpetuals of one answer to ``metaAndAssetCtxs`` (March 2026), those first that a small market should have. The
+notional of a coin that was delisted by then is what it traded on a usual day of 2024-25.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["COIN_TABLE", "TableCoin"]
+
+# name, price (USD), size decimals, largest leverage, margin table, notional of a usual day (USD)
+_TABLE = """
+BTC 70736 5 40 56 3.6e9 | ETH 2058.8 4 25 55 9.5e8 | SOL 86.749 2 20 54 2.5e8 | AVAX 9.4361 2 10 52 5.4e6
+BNB 646.41 3 10 51 4.9e6 | LTC 54.15 2 10 52 3.6e6 | ARB 0.09972 1 10 51 7e6 | DOGE 0.093347 0 10 52 7.6e6
+SUI 0.96187 1 10 52 2.6e7 | kPEPE 0.00335 0 10 52 6.9e6 | CRV 0.25282 1 10 52 3.7e6 | LDO 0.28591 1 10 51 2.6e6
+LINK 9.0897 1 10 52 5.2e6 | XRP 1.4024 0 20 53 4.3e7 | HYPE 35.013 2 10 52 6.5e8 | PURR 0.078578 0 3 3 7.3e5
+FARTCOIN 0.15475 1 10 52 1.4e7 | kBONK 0.005966 0 10 52 1.6e6 | BCH 447.64 3 10 52 7.5e6 | APT 0.9698 2 10 52 1.9e6
+AAVE 112.02 2 10 52 8.8e6 | WLD 0.37246 1 10 52 2.3e6 | UNI 3.9595 1 10 52 2.8e6 | SEI 0.065055 0 10 51 2.8e6
+RUNE 0.4318 1 5 5 1.3e5 | ZRO 2.0712 1 5 5 6.8e6 | DOT 1.5219 1 10 51 3.7e6 | KAS 0.030615 0 3 3 1.6e5
+HPOS 0.041873 0 3 3 3.5e4 | RLB 0.071 0 3 3 1.5e4 | BSV 13.49 2 3 3 2.5e5 | ADA 0.26143 0 10 52 4.1e6
+PENDLE 1.259 0 5 5 4e5 | NEAR 1.2844 1 10 52 5.6e6 | JUP 0.17527 0 10 51 2.2e6 | WIF 0.17099 0 5 5 2.6e6
+UMA 0.42213 1 3 3 1.2e5 | HBAR 0.095228 0 5 5 3.6e5 | TAO 199.4 3 5 5 1.5e7 | ENA 0.10358 0 10 52 4.7e6
+TNSR 0.04573 1 3 3 5.4e4 | MERL 0.036966 0 3 3 1.9e5 | DYM 0.03594 1 3 3 1.1e5 | REZ 0.0033 0 3 3 7.9e4
+GOAT 0.018531 0 3 3 6.7e4 | GRASS 0.34641 1 3 3 3.3e6 | XLM 0.15795 0 5 5 6.9e5 | VIRTUAL 0.70199 1 5 5 6.3e6
+PENGU 0.007183 0 5 5 1.7e6 | MORPHO 1.9738 1 5 5 2.8e6 | TRUMP 2.916 1 10 52 1.1e6 | VVV 5.4903 2 3 3 7.8e6
+IP 0.79424 1 3 3 5.3e5 | PAXG 5192.1 3 10 51 1e7 | WCT 0.057473 0 3 3 3.6e4 | RESOLV 0.1339 0 3 3 3e6
+PUMP 0.00205 0 10 52 8.7e6 | XPL 0.094582 0 10 51 4.8e6 | ASTER 0.70979 0 5 5 4.9e6 | ZEC 219.92 2 10 52 2.9e7
+ATOM 1.7733 2 5 5 3.9e5 | MATIC 0.37621 1 20 20 1e5 | DYDX 0.08577 1 5 5 1.4e5 | APE 0.09515 1 5 5 9.7e4
+OP 0.12107 1 10 51 1.4e6 | INJ 2.9781 1 10 51 7.9e5 | STX 0.25833 1 5 5 1.8e5 | RNDR 6.8952 1 20 20 1e5
+CFX 0.049881 0 5 5 1.8e5 | FTM 0.71688 0 10 10 1e5 | GMX 6.658 2 3 3 3.8e5 | SNX 0.31327 1 3 3 1.5e5
+COMP 16.745 2 5 5 1.8e5 | MKR 1831.5 4 10 51 1.8e6 | FXS 0.65538 1 5 5 1.8e5 | UNIBOT 7.636 3 3 3 1e5
+YGG 0.03815 0 3 3 1.1e5 | TRX 0.28563 0 10 51 1.1e6 | kSHIB 0.005615 0 10 51 1.2e6 | OX 0.007459 0 3 3 1e5
+FRIEND 4.72 1 3 3 1e5 | SHIA 0.000621 0 3 3 1e5 | CYBER 1.0415 1 3 3 5e4 | BLZ 0.070043 0 5 5 1e5
+BANANA 4.617 1 3 3 1.2e5 | TRB 15.605 2 3 3 1.2e5 | FTT 0.27724 1 3 3 4.1e4 | LOOM 0.071161 0 10 10 1e5
+OGN 0.055683 0 3 3 5.2e4 | RDNT 0.018328 0 5 5 2e5 | ARK 0.17038 0 3 3 8.3e4 | BNT 0.38287 0 3 3 8.1e4
+CANTO 0.066 0 5 5 1e5 | REQ 0.15473 0 3 3 4.6e4 | BIGTIME 0.01304 0 3 3 6.2e4 | ORBS 0.01939 0 3 3 7.5e4
+BLUR 0.01918 0 3 3 7.3e4 | TIA 0.33205 1 10 52 5.6e5 | TON 1.3369 1 10 51 1.5e6 | MINA 0.05486 0 3 3 9.7e4
+POLYX 0.040245 0 3 3 4.6e4 | GAS 1.5299 1 3 3 5.7e4 | STG 0.15387 0 3 3 1.1e5 | FET 0.14781 0 5 5 2.1e5
+STRAX 1.5829 0 10 10 1e5 | MEME 0.000593 0 3 3 2e5 | ORDI 2.4205 2 3 3 6.4e4 | BADGER 0.88823 1 5 5 1.1e5
+NEO 2.5184 2 5 5 1.1e5 | ZEN 5.526 2 5 5 1.6e5 | FIL 0.93362 1 5 5 4.6e5 | PYTH 0.04739 0 5 5 5e5
+SUSHI 0.2005 1 3 3 1.2e5 | ILV 12.118 2 3 3 9.8e4 | IMX 0.15863 1 5 5 7.3e4 | GMT 0.010919 0 3 3 5.6e4
+SUPER 0.11544 0 3 3 7.3e4 | USTC 0.005016 0 3 3 3.9e4 | NFTI 6.5609 1 3 3 1e5 | kLUNC 0.042215 0 3 3 1.7e5
+RSR 0.001625 0 3 3 1.2e4 | GALA 0.003396 0 3 3 6.7e4 | JTO 0.26322 0 5 5 3.2e5 | NTRN 0.1238 0 3 3 7.2e4
+ACE 0.1449 2 3 3 7.2e4 | MAV 0.01388 0 3 3 2.5e4 | CAKE 1.3886 1 3 3 3.3e5 | PEOPLE 0.008131 0 3 3 5.3e5
+ENS 5.9284 2 5 5 1.7e5 | ETC 8.306 2 5 5 5.4e5 | XAI 0.00929 1 3 3 1.7e4 | MANTA 0.06716 1 3 3 1.3e5
+ONDO 0.25795 0 10 51 6.4e5 | ALT 0.007416 0 3 3 1.5e5 | ZETA 0.05055 1 3 3 1.1e5 | MAVIA 0.03399 1 3 3 4.4e3
+W 0.01835 1 5 5 9.4e4 | PANDORA 3026.3 5 3 3 1e5 | STRK 0.03928 1 5 5 2.8e5 | PIXEL 0.024027 0 3 3 1.5e5
+AI 0.12555 1 3 3 2.2e5 | AR 1.6124 2 5 5 5.2e5 | MYRO 0.015813 0 3 3 1e5 | kFLOKI 0.028854 0 5 5 1.2e5
+BOME 0.000418 0 3 3 1.4e4 | ETHFI 0.5924 1 5 5 1.1e6 | MNT 0.68811 1 5 5 4.8e5 | SAGA 0.03155 1 3 3 7.5e4
+POPCAT 0.052434 0 3 3 4.2e5 | OMNI 4.1915 2 3 3 1.5e5 | EIGEN 0.1861 2 5 5 3.3e5 | NOT 0.000392 0 3 3 5.1e4
+TURBO 0.000928 0 3 3 6.2e4 | BRETT 0.00727 0 3 3 4e5 | IO 0.10848 1 3 3 1.8e5 | ZK 0.019823 0 5 5 3.1e5
+BLAST 0.000491 0 3 3 1.2e5 | LISTA 0.12466 0 3 3 2.2e5 | MEW 0.000592 0 3 3 3.4e4 | RENDER 1.4691 1 5 5 6.8e5
+kDOGS 0.13659 0 3 3 1.4e5 | POL 0.096765 0 5 5 4.5e5 | CATI 0.082821 0 3 3 1.4e5 | CELO 0.075145 0 3 3 2.8e5
+HMSTR 0.000154 0 3 3 4.2e4 | SCR 0.04052 1 3 3 2.6e4 | NEIROETH 0.01808 0 5 5 5.1e5 | kNEIRO 0.06601 1 3 3 1.6e5
+MOODENG 0.049257 0 3 3 2e5 | PNUT 0.04525 1 3 3 2.6e5 | CHILLGUY 0.009947 0 3 3 3.3e4 | SAND 0.081845 0 5 5 1.5e5
+IOTA 0.063619 0 3 3 2.9e4 | ALGO 0.0862 0 5 5 1.9e5 | ME 0.1136 1 3 3 4.6e4 | MOVE 0.021056 0 3 3 1.3e5
+USUAL 0.01495 1 3 3 5.7e4 | AI16Z 0.06157 1 5 5 7e6 | AIXBT 0.025358 0 3 3 5.7e5 | ZEREBRO 0.006858 0 3 3 7.6e4
+BIO 0.021087 0 3 3 1.1e5 | GRIFFAIN 0.008563 0 3 3 2.2e5 | SPX 0.31838 1 5 5 1.2e6 | S 0.041618 0 5 5 3.2e5
+MELANIA 0.10761 1 3 3 1.2e5 | ANIME 0.004569 0 3 3 4.1e4 | VINE 0.017411 0 3 3 9.8e4 | JELLY 0.037555 0 3 3 1e5
+BERA 0.54895 1 5 5 8.5e5 | TST 0.009859 0 3 3 7.6e4 | LAYER 0.080482 0 3 3 1e5 | OM 0.06527 1 3 3 2.6e6
+KAITO 0.37213 0 5 5 3.7e5 | NIL 0.04994 0 3 3 1.1e5 | PROMPT 0.042388 0 3 3 1.1e5 | BABY 0.016075 0 3 3 1.6e6
+HYPER 0.088363 0 3 3 9e4 | ZORA 0.017725 0 3 3 3.8e5 | INIT 0.082503 0 3 3 2.2e5 | DOOD 0.002907 0 3 3 5.1e4
+LAUNCHCOIN 0.060367 0 3 3 8e7 | NXPC 0.27664 0 3 3 7e4 | SOPH 0.008598 0 3 3 1.8e5 | SYRUP 0.2258 0 3 3 2.3e5
+PROVE 0.26873 0 3 3 1.1e5 | YZY 0.32357 0 3 3 6.2e4 | WLFI 0.10189 0 5 5 1.2e6 | LINEA 0.003242 0 3 3 2.3e5
+SKY 0.077872 0 3 3 8.5e5 | AVNT 0.15225 0 5 5 4.3e5 | STBL 0.03675 0 3 3 2.5e5 | 0G 0.56863 0 3 3 1.6e5
+HEMI 0.007505 0 3 3 1.1e5 | APEX 0.28091 0 3 3 8e5 | 2Z 0.075979 0 3 3 1.2e5 | MON 0.0215 0 5 5 2.4e6
+MET 0.1624 0 3 3 3.8e5 | MEGA 0.14012 0 3 3 1.2e5 | CC 0.14845 0 3 3 2.3e6 | ICP 2.5035 1 5 5 3.8e5
+AERO 0.32843 0 3 3 9.6e5 | STABLE 0.028636 0 3 3 1.4e6 | FOGO 0.023957 0 3 3 1.3e5 | LIT 1.0761 0 5 5 1.1e7
+XMR 344.37 3 5 5 4.1e6 | AXS 1.128 1 5 5 4.9e5 | DASH 32.855 2 5 5 4e5 | SKR 0.025108 0 3 3 5.5e5
+AZTEC 0.022181 0 3 3 5.9e5
+"""
+
+
+@dataclass(frozen=True)
+class TableCoin:
+    """One coin of the table.
+
+    Attributes
+    ----------
+    name : str
+        Name on the wire.
+    price : float
+        USD.
+    size_decimals : int
+        Decimals of a size.
+    max_leverage : int
+        Largest leverage.
+    margin_table : int
+        Number of its margin table.
+    day_usd : float
+        Notional of a usual day (USD).
+    """
+
+    name: str
+    price: float
+    size_decimals: int
+    max_leverage: int
+    margin_table: int
+    day_usd: float
+
+
+def _read() -> Iterator[TableCoin]:
+    for entry in _TABLE.replace("\n", " | ").split(" | "):
+        if entry.strip():
+            name, price, decimals, leverage, table, day_usd = entry.split()
+            yield TableCoin(name, float(price), int(decimals), int(leverage), int(table), float(day_usd))
+
+
+COIN_TABLE: tuple[TableCoin, ...] = tuple(_read())
