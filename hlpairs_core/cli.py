@@ -1,4 +1,4 @@
-"""The command line: ``hlpairs dashboard | engine | simulate | backfill | screen | doctor``.
+"""The command line: ``hlpairs dashboard | engine | simulate | backfill | screen | store | backup | restore | doctor``.
 
 Each command imports what it needs when it runs, so that ``--help`` answers at once.
 """
@@ -123,6 +123,27 @@ def engine(market: str | None, data_dir: Path | None, port: int, idle_minutes: f
 
 
 @main.command()
+@_market
+@_data
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="stop after so long")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="port of the API, 0 for any free one")
+def record(market: str | None, data_dir: Path | None, folder: Path, minutes: float | None, port: int) -> None:
+    """Run the live engine and keep all that goes over the wire in FOLDER, to be played back.
+
+    `hlpairs simulate --replay FOLDER` plays it back, frame by frame, at the pace at which it came.
+
+    Example: hlpairs record --market mainnet --minutes 60 ./session
+    """
+    from hlpairs_core.engine.run import run_engine
+    from hlpairs_core.settings import load_settings
+
+    settings = load_settings(market=market, data_dir=data_dir)
+    _log_to_stderr(settings.log_level)
+    _run(run_engine(settings, port=port, announce=_announce, session=folder, minutes=minutes), with_parent=False)
+
+
+@main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="port, 0 for any free one")
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="seed of the synthetic market")
 @click.option(
@@ -132,6 +153,7 @@ def engine(market: str | None, data_dir: Path | None, port: int, idle_minutes: f
     show_default=True,
     help="coins of the synthetic market",
 )
+@click.option("--nothing-planted", is_flag=True, help="a synthetic market in which nothing is to be earned")
 @click.option("--replay", type=click.Path(path_type=Path), help="folder of recordings to replay instead")
 @click.option("--interval", default="1h", show_default=True, help="which recorded candles to replay")
 @click.option(
@@ -142,31 +164,62 @@ def engine(market: str | None, data_dir: Path | None, port: int, idle_minutes: f
     help="market seconds per second",
 )
 @click.option("--start", help="market time to start at, UTC [default: replay: 14 days before its end; synthetic: now]")
+@click.option("--limits", is_flag=True, help="enforce the exchange's limits, such as 1,200 weight a minute")
+@click.option("--faults", is_flag=True, help="let faults be begun and ended at /faults")
 @_with_parent
 def simulate(
     port: int,
     seed: int,
     coins: int,
+    nothing_planted: bool,
     replay: Path | None,
     interval: str,
     speed: float,
     start: str | None,
+    limits: bool,
+    faults: bool,
     with_parent: bool,
 ) -> None:
     """Run the simulated exchange on loopback; its first line is its URL, once it answers.
 
     Example: hlpairs simulate --port 0 --seed 7
 
+    Example: hlpairs simulate --coins 250 --nothing-planted
+
     Example: hlpairs simulate --replay recordings --speed 60 --start 2025-05-01
     """
-    from hlpairs_core.simulation import replay_market, run, synthetic_market
+    from hlpairs_core.session import is_session, read_session
+    from hlpairs_core.simulation import (
+        Faults,
+        FeedLimits,
+        FeedSettings,
+        Limits,
+        Playback,
+        PlaybackExchange,
+        SimulatedExchange,
+        replay_market,
+        run,
+        synthetic_market,
+    )
 
     _log_to_stderr("WARNING")
+    if replay is not None and is_session(replay):
+        playback = PlaybackExchange(Playback(read_session(replay), speed=speed))
+        _run(run(playback, port=port, announce=_announce), with_parent=with_parent)
+        return
     if replay is not None:
+        if nothing_planted:
+            raise click.UsageError("--nothing-planted is about a synthetic market: leave it out of a replay")
         market = replay_market(replay, interval=interval, speed=speed, start=start)
     else:
-        market = synthetic_market(seed=seed, n_coins=coins, speed=speed, start=start)
-    _run(run(market, port=port, announce=_announce), with_parent=with_parent)
+        market = synthetic_market(seed=seed, n_coins=coins, speed=speed, start=start, planted=not nothing_planted)
+    exchange = SimulatedExchange(
+        market,
+        limits=Limits() if limits else None,
+        feed=FeedSettings(limits=FeedLimits() if limits else None),
+        faults=Faults() if faults else None,
+    )
+    _run(run(exchange, port=port, announce=_announce), with_parent=with_parent)
 
 
 @main.command()
@@ -204,6 +257,59 @@ def screen(market: str | None, data_dir: Path | None, as_json: bool, rows: int) 
     settings = load_settings(market=market, data_dir=data_dir)
     result = screen_once(settings, market=market, note=lambda line: click.echo(line, err=True))
     click.echo(json.dumps(to_json(result, rows), allow_nan=False) if as_json else to_text(result, rows))
+
+
+@main.command()
+@_data
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+def store(data_dir: Path | None, as_json: bool) -> None:
+    """Say what is held of each market: rows, times, holes, size, damaged files; an engine may go on meanwhile.
+
+    Example: hlpairs store --json
+    """
+    from hlpairs_core.settings import load_settings
+    from hlpairs_core.store.held_text import held_json, held_text
+    from hlpairs_core.store.markets import held
+
+    folder = load_settings(data_dir=data_dir).data_dir
+    markets = held(folder)
+    click.echo(json.dumps(held_json(folder, markets)) if as_json else held_text(folder, markets))
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@_data
+def backup(folder: Path, data_dir: Path | None) -> None:
+    """Copy history and journal of all markets to DIR, a new folder; an engine may go on meanwhile.
+
+    Example: hlpairs backup /mnt/usb/hlpairs-2025-06-01
+    """
+    from hlpairs_core.settings import load_settings
+    from hlpairs_core.store.backup import back_up
+
+    done = back_up(load_settings(data_dir=data_dir).data_dir, folder)
+    for line in done.left_out:
+        click.echo(f"! left out: {line}", err=True)
+    click.echo(f"{done.manifest} -> {done.folder}")
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@_data
+@click.option("--replace", is_flag=True, help="move what the data folder holds aside, to replaced-<time> in it")
+def restore(folder: Path, data_dir: Path | None, replace: bool) -> None:
+    """Check the backup in DIR and put it into the data folder: all of it or nothing. No engine may be running.
+
+    Example: hlpairs restore /mnt/usb/hlpairs-2025-06-01 --replace
+    """
+    from hlpairs_core.settings import load_settings
+    from hlpairs_core.store.restore import put_back
+
+    target = load_settings(data_dir=data_dir).data_dir
+    done = put_back(folder, target, replace=replace)
+    if done.aside is not None:
+        click.echo(f"what was there is now in {done.aside}")
+    click.echo(f"{done.manifest} -> {target}")
 
 
 @main.command()

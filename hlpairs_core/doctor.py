@@ -98,7 +98,7 @@ def _exchange(market: str) -> Finding:
     if market == "demo":
         return Finding("ok  ", "exchange", "none is needed: the market is the simulated demo")
     url = {"auto": MAINNET_URL, "mainnet": MAINNET_URL, "testnet": TESTNET_URL}.get(market, market)
-    trouble = asyncio.run(answers(url))
+    trouble = asyncio.run(answers(url.split(",")))
     if trouble is None:
         return Finding("ok  ", "exchange", f"{url} answers")
     if market == "auto":

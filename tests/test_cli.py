@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from hlpairs_core.cli import main
 
-COMMANDS = ("dashboard", "engine", "simulate", "backfill", "screen", "doctor")
+COMMANDS = ("dashboard", "engine", "simulate", "backfill", "screen", "record", "store", "backup", "restore", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -26,6 +26,7 @@ def test_the_commands_are_those_that_are_documented():
         (["engine", "--port", "70000"], "70000 is not in the range"),
         (["simulate", "--coins", "1"], "1 is not in the range"),
         (["simulate", "--replay", "nowhere"], "nowhere"),
+        (["simulate", "--replay", "folder", "--nothing-planted"], "leave it out of a replay"),
         (["simulate", "--start", "yesterday-ish"], "yesterday-ish"),
         (["simulate", "--speed", "0"], "0.0 is not in the range"),
         (["backfill", "--bars", "0"], "0 is not in the range"),

@@ -24,6 +24,10 @@ def test_an_argument_wins_over_the_environment_which_wins_over_the_env_file(monk
         ("HLPAIRS_PORT", "70000", "HLPAIRS_PORT is '70000': input should be less than or equal to 65535"),
         ("HLPAIRS_MARKET", "moon", "HLPAIRS_MARKET is 'moon': use one of auto, mainnet, testnet, demo, or the URL"),
         ("HLPAIRS_MARKET", "ftp://host", "HLPAIRS_MARKET is 'ftp://host'"),
+        ("HLPAIRS_MARKET", "http://host,mainnet", "HLPAIRS_MARKET is 'http://host,mainnet': use one of auto"),
+        ("HLPAIRS_MARKET", "http://host,", "HLPAIRS_MARKET is 'http://host,': use one of auto"),
+        ("HLPAIRS_REQUEST_WEIGHT_PER_MINUTE", "100", "HLPAIRS_REQUEST_WEIGHT_PER_MINUTE is '100': input should be"),
+        ("HLPAIRS_RECORD_MINUTES", "often", "HLPAIRS_RECORD_MINUTES is 'often': input should be a valid boolean"),
         ("HLPAIRS_Z_IN", "-1", "HLPAIRS_Z_IN is '-1': input should be greater than 0"),
         ("HLPAIRS_NOTIONAL_USD", "0", "HLPAIRS_NOTIONAL_USD is '0': input should be greater than 0"),
         ("HLPAIRS_NOTIONAL_USD", "-5", "HLPAIRS_NOTIONAL_USD is '-5': input should be greater than 0"),
@@ -56,6 +60,11 @@ def test_the_data_folder_may_be_given_from_the_home_folder(monkeypatch, tmp_path
 
 def test_a_trailing_slash_of_an_exchange_s_address_is_dropped():
     assert load_settings(market="http://127.0.0.1:5/").market == "http://127.0.0.1:5"
+
+
+def test_several_addresses_of_one_exchange_are_separated_by_commas():
+    settings = load_settings(market="http://127.0.0.1:5/, http://127.0.0.1:6,http://127.0.0.1:5")
+    assert settings.market == "http://127.0.0.1:5,http://127.0.0.1:6"
 
 
 @pytest.mark.parametrize("document", ["README.md", ".env.example"])

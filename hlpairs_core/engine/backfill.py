@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 import pandas as pd
 from tqdm import tqdm
 
+from hlpairs_core.engine.contexts import by_liquidity
 from hlpairs_core.engine.history import History
-from hlpairs_core.engine.ingest import Ingest, by_liquidity
-from hlpairs_core.engine.run import market_client
+from hlpairs_core.engine.ingest import Ingest
+from hlpairs_core.engine.opening import market_client, weight_budget
 from hlpairs_core.engine.venue import choose_venue
 from hlpairs_core.exceptions import ExchangeError, InputError, StoreNotWritable
 from hlpairs_core.intervals import interval_duration
 from hlpairs_core.settings import Settings
-from hlpairs_core.store import FolderLock
+from hlpairs_core.store import FolderLock, finish_restore
 
 __all__ = ["run_backfill"]
 
@@ -41,11 +42,12 @@ async def run_backfill(
         If a coin could not be fetched; the others are stored.
     """
     with FolderLock(settings.data_dir, "engine"):
+        finish_restore(settings.data_dir)
         venue = await choose_venue(settings)
         try:
             if venue.fallback:
                 announce(f"! {venue.fallback}")
-            async with market_client(venue.url) as client:
+            async with market_client(venue, weight_budget(settings, venue.url)) as client:
                 contexts = await client.contexts()
                 assert client.stamp is not None
                 wanted = by_liquidity(contexts) if coins is None else _listed(coins, contexts)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineClient"]
 
+# The engine may have to wait for its turn in the exchange's weight budget.
+FETCH_SECONDS = 180.0
+FETCHED = ("/candles", "/funding", "/books")
+
 
 class EngineClient:
     """Reads a running engine.
@@ -26,7 +30,7 @@ class EngineClient:
     token : str, optional
         Read token; needed only where the engine listens beyond loopback.
     timeout_seconds : float
-        Limit of one request.
+        Limit of one request; what may have to be fetched from the exchange has three minutes.
     transport : httpx.BaseTransport, optional
         Where requests go; tests hand in a mock.
 
@@ -47,6 +51,7 @@ class EngineClient:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        self._timeout = timeout_seconds
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         # The engine is on this machine: a proxy from the environment has no part in it.
         self._http = httpx.Client(
@@ -86,29 +91,69 @@ class EngineClient:
         """Return what the engine holds and does."""
         return cast("dict[str, Any]", self._json("/status"))
 
-    def candles(self, coins: Iterable[str] | None = None, *, bars: int = 337) -> "pd.DataFrame":
-        """Return closed candles from the store: ``coin, time, open, high, low, close, volume``.
+    def candles(
+        self, coins: Iterable[str] | None = None, *, bars: int = 337, interval: str | None = None
+    ) -> "pd.DataFrame":
+        """Return closed candles: ``coin, time`` (open, UTC), ``open, high, low, close`` (USD), ``volume``.
 
         Parameters
         ----------
         coins : iterable of str, optional
-            Default: all that the store holds.
+            Their candles are all there: what the store lacks is fetched, which may take a minute. Default: of every
+            coin what the store holds, and nothing is fetched.
         bars : int
-            How many of the newest closed bars.
-        """
-        return self._frame("/candles", coins, bars=bars)
+            How many of the newest closed bars, 1 to 5000; the exchange keeps no more.
+        interval : str, optional
+            Such as ``"5m"``; default: the one that is screened.
 
-    def funding(self, coins: Iterable[str] | None = None, *, bars: int = 337) -> "pd.DataFrame":
-        """Return settled funding from the store: ``coin, time, funding_rate, premium``."""
-        return self._frame("/funding", coins, bars=bars)
+        Raises
+        ------
+        InputError
+            If a coin or interval is unknown, or more is missing than one request may ask the exchange for.
+        EngineError
+            If what is missing could not be fetched.
+        """
+        return self._frame("/candles", coins, bars=bars, **_given(interval))
+
+    def funding(
+        self, coins: Iterable[str] | None = None, *, bars: int = 337, interval: str | None = None
+    ) -> "pd.DataFrame":
+        """Return settled funding stamped inside the newest closed bars: ``coin, time, funding_rate, premium``.
+
+        Rates are fractions per hour, times as the exchange sends them. Parameters and errors are those of `candles`.
+        """
+        return self._frame("/funding", coins, bars=bars, **_given(interval))
 
     def universe(self) -> "pd.DataFrame":
-        """Return the exchange's contexts by coin, as the engine last saw them."""
+        """Return what the exchange says of each coin, by coin and at most a minute old; delisted coins too."""
         return self._frame("/universe", None).set_index("coin")
 
-    def books(self) -> dict[str, dict[str, Any]]:
-        """Return the order books that the last selection was priced with, by coin."""
-        return cast("dict[str, dict[str, Any]]", self._json("/books"))
+    def ticks(self, coins: Iterable[str] | None = None) -> "pd.DataFrame":
+        """Return the newest of each coin that trades: ``coin, time, bid, bid_size, ask, ask_size, mid, mark_price,
+        funding_rate``, as `hlpairs_core.market.tick_book.Tick` has them.
+        """
+        return self._frame("/ticks", coins)
+
+    def seconds(self, coins: Iterable[str] | None = None) -> "pd.DataFrame":
+        """Return the one-second bars of the mids of the last 15 minutes: ``coin, time`` (wall), ``open … close``."""
+        return self._frame("/seconds", coins)
+
+    def books(self, coins: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return order books by coin: ``time, bids, asks``; levels are (price, size), best first.
+
+        Parameters
+        ----------
+        coins : iterable of str, optional
+            Their books, at most some seconds old. Default: those that the last selection was priced with.
+
+        Raises
+        ------
+        InputError
+            If a coin is unknown, or more than 100 are named.
+        EngineError
+            If a book could not be fetched.
+        """
+        return cast("dict[str, dict[str, Any]]", self._json("/books", **_named(coins)))
 
     async def subscribe(self) -> AsyncIterator[TopPayload]:
         """Yield every answer as the engine sends it, the present one first.
@@ -141,8 +186,9 @@ class EngineClient:
         return f"the engine at {self.url} does not answer ({cause}): start it with `hlpairs engine`"
 
     def _get(self, path: str, ok: tuple[int, ...] = (200,), **params: Any) -> httpx.Response:
+        slow = max(FETCH_SECONDS, self._timeout) if path in FETCHED else self._timeout
         try:
-            response = self._http.get(path, params=params)
+            response = self._http.get(path, params=params, timeout=slow)
         except httpx.HTTPError as error:
             raise EngineUnreachable(self._unreachable(error)) from error
         if response.status_code == 400:
@@ -161,10 +207,16 @@ class EngineClient:
     def _frame(self, path: str, coins: Iterable[str] | None, **params: Any) -> "pd.DataFrame":
         import pandas as pd
 
-        if coins is not None:
-            params["coins"] = json.dumps(list(coins))
-        content = self._get(path, **params).content
+        content = self._get(path, **_named(coins), **params).content
         try:
             return pd.read_parquet(io.BytesIO(content))
         except (ValueError, OSError) as error:  # pyarrow's errors are among them
             raise EngineError(f"what answers {path} at {self.url} is no engine: {content[:80]!r}") from error
+
+
+def _named(coins: Iterable[str] | None) -> dict[str, Any]:
+    return {} if coins is None else {"coins": json.dumps(list(coins))}
+
+
+def _given(interval: str | None) -> dict[str, Any]:
+    return {} if interval is None else {"interval": interval}

@@ -1,16 +1,19 @@
 """Writes the journal beside the event loop."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from hlpairs_core.engine.payload import TopPayload
+from hlpairs_core.engine.payload import TopPayload, iso
 from hlpairs_core.engine.problems import Problems
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.store import Journal
 
 __all__ = ["Diary"]
+
+log = logging.getLogger(__name__)
 
 
 class Diary:
@@ -62,6 +65,8 @@ class Diary:
             payload, bar_closed_ms = self._verdicts[0]
             self._journal.add_verdict(payload, market=payload["market"]["name"], bar_closed_ms=bar_closed_ms)
             self._verdicts.popleft()
+            text, said = "kept the verdict of the bar that closed at %s", {"bar_closed_ms": bar_closed_ms}
+            log.info(text, iso(bar_closed_ms / 1000), extra=said)
             self._journal.prune()
 
     def _write(self, snapshot: Mapping[str, Any], market_ms: int) -> None:

@@ -12,7 +12,7 @@ from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import HyperliquidClient
 from hlpairs_core.intervals import interval_duration
 
-__all__ = ["Ingest", "by_liquidity"]
+__all__ = ["Ingest"]
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,6 @@ def _silent(_done: int) -> None:
     """Say nothing."""
 
 
-def by_liquidity(contexts: pd.DataFrame) -> list[str]:
-    """Return the listed coins, those with the largest notional of the day first; delisted ones left out."""
-    live = contexts[~contexts["is_delisted"]]
-    return list(live["day_notional_usd"].fillna(0.0).sort_values(ascending=False, kind="stable").index)
-
-
 class Ingest:
     """Brings a market's history up to date.
 
@@ -45,19 +39,24 @@ class Ingest:
 
     Attributes
     ----------
-    trouble : str or None
-        Why rows wait in memory instead of the store; None when they do not.
+    rows : int
+        How many were fetched so far.
     """
 
     def __init__(self, client: HyperliquidClient, history: History) -> None:
         self._client = client
         self._history = history
-        self._duration = interval_duration(history.interval)
         self._unstored = 0
-        self.trouble: str | None = None
+        self.rows = 0
 
     async def candles(
-        self, coins: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, *, progress: Progress = _silent
+        self,
+        coins: Sequence[str],
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        *,
+        interval: str | None = None,
+        progress: Progress = _silent,
     ) -> dict[str, str]:
         """Fetch the missing closed candles that open in ``first … last``.
 
@@ -65,6 +64,8 @@ class Ingest:
         ----------
         coins : sequence of str
             In the order in which they are fetched, several at a time.
+        interval : str, optional
+            Of the candles; by default the one that is screened.
         progress : callable
             Gets the number of coins done.
 
@@ -73,7 +74,13 @@ class Ingest:
         dict of str to str
             The coins that could not be fetched, with the reason of each.
         """
-        return await self._round(self._history.candles, self._candles_of, coins, (first, last), progress)
+        kept = self._history.interval if interval is None else interval
+        part = await asyncio.to_thread(self._history.candles_of, kept)
+
+        async def fetch(coin: str, hole: Range) -> None:
+            await self._candles_of(coin, hole, kept, part)
+
+        return await self._round(part, fetch, coins, (first, last), progress)
 
     async def funding(
         self, coins: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, *, progress: Progress = _silent
@@ -84,8 +91,7 @@ class Ingest:
     async def flush(self) -> str | None:
         """Store what waits; return why that failed, None when it did not."""
         self._unstored = 0
-        self.trouble = await asyncio.to_thread(self._history.flush)
-        return self.trouble
+        return await asyncio.to_thread(self._history.flush)
 
     async def _round(
         self,
@@ -127,13 +133,13 @@ class Ingest:
                 f"the exchange is now the market {stamp.name}, not {self._history.folder.name}: nothing is stored"
             )
 
-    async def _candles_of(self, coin: str, hole: Range) -> None:
+    async def _candles_of(self, coin: str, hole: Range, interval: str, part: Buffered) -> None:
         first, last = hole
-        frame = await self._client.candles(coin, self._history.interval, first, last)
+        frame = await self._client.candles(coin, interval, first, last)
         self._check_market()
         # A bar that should be closed but is not there yet must be asked for again.
-        answered = frame["time"].iloc[-1] if len(frame) else last - self._duration
-        self._history.candles.add(frame.assign(coin=coin), [(coin, first, answered)] if first <= answered else [])
+        answered = frame["time"].iloc[-1] if len(frame) else last - interval_duration(interval)
+        self._take(part, coin, frame, first, answered)
 
     async def _funding_of(self, coin: str, hole: Range) -> None:
         first, last = hole
@@ -141,4 +147,8 @@ class Ingest:
         frame = await self._client.funding_history(coin, first, last + pd.Timedelta(minutes=59))
         self._check_market()
         hour = frame["time"].iloc[-1].floor("h") if len(frame) else last - pd.Timedelta(hours=1)
-        self._history.funding.add(frame.assign(coin=coin), [(coin, first, hour)] if first <= hour else [])
+        self._take(self._history.funding, coin, frame, first, hour)
+
+    def _take(self, part: Buffered, coin: str, frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> None:
+        self.rows += len(frame)
+        part.add(frame.assign(coin=coin), [(coin, first, last)] if first <= last else [])

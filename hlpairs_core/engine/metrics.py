@@ -1,6 +1,10 @@
 """What ``/metrics`` says, in Prometheus' format."""
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from hlpairs_core.exchange import StreamStatus, WeightBudget
 
 __all__ = ["Metrics"]
 
@@ -17,13 +21,24 @@ class Metrics:
         def counter(name: str, text: str) -> Counter:
             return Counter(f"hlpairs_{name}", text, registry=self.registry)
 
-        self.ticks = counter("ticks", "Polls of all mids that were answered")
+        self.ticks = counter("ticks", "Quotes that were taken, from the stream or by polling all mids")
+        self.published = counter("published", "Answers that were built and sent")
         self.exchange_errors = counter("exchange_errors", "Requests that failed after all retries")
         self.bars = counter("bars", "Closed bars that were screened")
         self.bars_skipped = counter("bars_skipped", "Closed bars that passed while an earlier one was screened")
         self.top_changes = counter("top_changes", "Closed bars at which the selected pair changed")
         self.message_age = gauge("message_age_seconds", "Wall time since the last message of the exchange")
         self.bar_age = gauge("bar_age_seconds", "Market time since the screened bar closed")
+        self.bars_compared = counter("bars_compared", "Closed candles that were held against the trades of their bar")
+        self.bars_mismatched = counter("bars_mismatched", "Closed candles that their trades contradict")
+        self.stream_messages = gauge("stream_messages", "Messages of the stream since the start")
+        self.stream_reconnects = gauge("stream_reconnects", "Connections of the stream that had to be replaced")
+        self.stream_conflated = gauge(
+            "stream_conflated", "Quotes that were replaced by newer ones before they were read"
+        )
+        self.stream_subscribed = gauge("stream_subscribed", "Subscriptions that the exchange serves")
+        self.stream_quarantined = gauge("stream_quarantined", "Subscriptions that are left out")
+        self.weight_used = gauge("weight_used", "Request weight spent in the last minute")
         self.readers = gauge("readers", "Open connections to /ws/top")
         self.coins = gauge("coins_eligible", "Coins in the last screen")
         self.pairs = gauge("pairs_tested", "Pairs in the last screen")
@@ -40,3 +55,17 @@ class Metrics:
             registry=self.registry,
             buckets=(0.5, 1, 1.5, 2, 2.5, 3, 4, 6),
         )
+
+    def observe_stream(self, status: StreamStatus) -> None:
+        """Take over what the stream counts."""
+        self.stream_messages.set(status.messages)
+        self.stream_reconnects.set(status.reconnects)
+        self.stream_conflated.set(status.conflated)
+        self.stream_subscribed.set(status.subscribed)
+        self.stream_quarantined.set(len(status.quarantined))
+
+    def watch_budget(self, budget: WeightBudget) -> None:
+        """Read the budget whenever somebody asks."""
+        # What an endless budget has spent cannot be told from what is left of it.
+        if math.isfinite(budget.per_minute):
+            self.weight_used.set_function(lambda: budget.per_minute - budget.remaining)

@@ -5,9 +5,27 @@ Times are ISO 8601 in UTC with milliseconds and a ``Z``. Numbers that are unknow
 when received.
 """
 
+from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
-__all__ = ["Bar", "Funnel", "Loading", "Market", "Problem", "Row", "Sparkline", "TopPayload", "Verdict"]
+__all__ = [
+    "Bar",
+    "Funnel",
+    "Loading",
+    "Market",
+    "Problem",
+    "Row",
+    "Settings",
+    "Sparkline",
+    "TopPayload",
+    "Verdict",
+    "iso",
+]
+
+
+def iso(seconds: float) -> str:
+    """Return a time (seconds since the epoch) as ISO 8601 in UTC with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Sparkline(TypedDict):

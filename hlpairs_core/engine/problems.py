@@ -2,8 +2,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from hlpairs_core.engine.marks import iso
-from hlpairs_core.engine.payload import Problem
+from hlpairs_core.engine.payload import Problem, iso
 from hlpairs_core.exceptions import HlpairsError
 
 __all__ = ["Problems", "forever"]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hlpairs_core.engine.bars import EXTRA_BARS
 from hlpairs_core.engine.client import EngineClient
 from hlpairs_core.engine.connect import connect
 from hlpairs_core.engine.run import cost_model, screen_settings
+from hlpairs_core.engine.selector import EXTRA_BARS
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.exchange import OrderBook
 from hlpairs_core.market import MarketState, Panel

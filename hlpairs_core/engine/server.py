@@ -18,7 +18,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 
 from hlpairs_core.engine.payload import TopPayload
-from hlpairs_core.exceptions import EngineError, HlpairsError, InputError
+from hlpairs_core.exceptions import EngineError, ExchangeError, HlpairsError, InputError
 
 __all__ = ["Hub", "Source", "Tokens", "listen", "parse_window"]
 
@@ -65,11 +65,11 @@ class Source(Protocol):
     def history(self, window_seconds: float) -> list[dict[str, Any]]:
         """Snapshots of the last so many seconds, oldest first; reads the disk, so it is called in a thread."""
 
-    def books(self) -> dict[str, Any]:
-        """Order books that the selection was priced with."""
+    async def books(self, coins: list[str] | None) -> dict[str, Any]:
+        """Order books of these coins; without any, those that the selection was priced with."""
 
-    async def frame(self, kind: str, *, coins: list[str] | None, bars: int) -> bytes:
-        """Candles, funding or universe as Parquet."""
+    async def frame(self, kind: str, *, coins: list[str] | None, bars: int, interval: str | None) -> bytes:
+        """Candles, funding, universe, ticks or one-second bars as Parquet."""
 
 
 @dataclass
@@ -117,6 +117,18 @@ class _Handler(tornado.web.RequestHandler):
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(f"{status_code} {self._reason}\n")
 
+    def _coins(self) -> list[str] | None:
+        text = self.get_query_argument("coins", None)
+        if text is None:
+            return None
+        try:
+            coins = json.loads(text)
+        except (ValueError, RecursionError):
+            coins = None
+        if not isinstance(coins, list) or not all(isinstance(coin, str) for coin in coins):
+            raise InputError(f"coins is {text[:60]!r}: use a JSON list of names")
+        return coins
+
     def _send(self, body: Any) -> None:
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.write(_json(body))
@@ -139,6 +151,8 @@ async def _refusing(handler: _Handler, answer: Awaitable[Answer]) -> Answer | No
         return await answer
     except InputError as error:
         status, text = 400, str(error)
+    except ExchangeError as error:
+        status, text = 503, str(error)
     except HlpairsError as error:
         # It may name folders, which are nobody's business but the owner's.
         log.error("%s: %s", handler.request.path, error)
@@ -173,8 +187,13 @@ class _Status(_Handler):
 
 
 class _Books(_Handler):
-    def get(self) -> None:
-        self._send(self.source.books())
+    async def get(self) -> None:
+        body = await _refusing(self, self._body())
+        if body is not None:
+            self._send(body)
+
+    async def _body(self) -> dict[str, Any]:
+        return await self.source.books(self._coins())
 
 
 class _Frame(_Handler):
@@ -185,19 +204,8 @@ class _Frame(_Handler):
             self.write(body)
 
     async def _body(self, kind: str) -> bytes:
-        return await self.source.frame(kind, coins=self._coins(), bars=self._bars())
-
-    def _coins(self) -> list[str] | None:
-        text = self.get_query_argument("coins", None)
-        if text is None:
-            return None
-        try:
-            coins = json.loads(text)
-        except ValueError:
-            coins = None
-        if not isinstance(coins, list) or not all(isinstance(coin, str) for coin in coins):
-            raise InputError(f"coins is {text[:60]!r}: use a JSON list of names")
-        return coins
+        interval = self.get_query_argument("interval", None)
+        return await self.source.frame(kind, coins=self._coins(), bars=self._bars(), interval=interval)
 
     def _bars(self) -> int:
         text = self.get_query_argument("bars", "337")
@@ -300,7 +308,7 @@ def listen(
             ("/health", _Health, common),
             ("/status", _Status, common),
             ("/books", _Books, common),
-            ("/(candles|funding|universe)", _Frame, common),
+            ("/(candles|funding|universe|ticks|seconds)", _Frame, common),
             ("/metrics", _Metrics, {**common, "registry": registry}),
             ("/stop", _Stop, {**common, "stop": stop}),
         ],

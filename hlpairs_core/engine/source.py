@@ -1,26 +1,42 @@
-"""What the engine's API serves beside the answer: health, status, history, candles, funding, universe, books."""
+"""What the engine's API serves beside the answer: health, status, history and frames."""
 
 import asyncio
 import io
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from hlpairs_core.engine.bars import Bars
+from hlpairs_core.engine.archive import Archive
+from hlpairs_core.engine.feed import Feed
+from hlpairs_core.engine.filler import Filler
 from hlpairs_core.engine.history import History
-from hlpairs_core.engine.marks import iso
-from hlpairs_core.engine.snapshot import State, describe_market
-from hlpairs_core.exceptions import InputError
+from hlpairs_core.engine.payload import iso
+from hlpairs_core.engine.selector import Selector
+from hlpairs_core.engine.snapshot import describe_market
+from hlpairs_core.engine.state import State
+from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import OrderBook
-from hlpairs_core.intervals import interval_duration
 from hlpairs_core.store import Journal
 
-__all__ = ["EngineSource"]
+__all__ = ["EngineSource", "Parts"]
 
 FRESH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of an engine that has a market; `feed` is None where it has no stream."""
+
+    archive: Archive
+    selector: Selector
+    filler: Filler
+    feed: Feed | None
+    history: History
+    journal: Journal
 
 
 class EngineSource:
@@ -38,86 +54,106 @@ class EngineSource:
         self._state = state
         self._clock = clock
         self._started = clock()
-        self._parts: tuple[Bars, History, Journal] | None = None
+        self._parts: Parts | None = None
 
-    def open(self, bars: Bars, history: History, journal: Journal) -> None:
+    def open(self, parts: Parts) -> None:
         """Serve these parts from now on."""
-        self._parts = (bars, history, journal)
+        self._parts = parts
 
     def health(self) -> dict[str, Any]:
         """Say whether messages arrive and nothing is wrong."""
-        age = None if self._state.message_at is None else self._clock() - self._state.message_at
+        age, feed_age = self._age(self._state.message_at), self._age(self._state.feed_at)
         problems = self._state.problems.all()
         return {
             "ok": age is not None and age < FRESH_SECONDS and not problems,
             "pid": os.getpid(),
-            "message_age_seconds": None if age is None else max(0.0, age),
+            "message_age_seconds": age,
+            "stream_connected": feed_age is not None and feed_age < FRESH_SECONDS,
+            "stream_message_age_seconds": feed_age,
             "problems": problems,
         }
+
+    def _age(self, heard: float | None) -> float | None:
+        return None if heard is None else max(0.0, self._clock() - heard)
 
     def status(self) -> dict[str, Any]:
         """Say what is held and done."""
         now = self._clock()
-        held = {}
-        if self._parts is not None:
-            _, history, journal = self._parts
-            held = {
-                "folder": str(history.folder),
-                "candle_segments": history.candles.store.segments,
-                "funding_segments": history.funding.store.segments,
-                "rows_waiting": history.candles.waiting + history.funding.waiting,
-                "set_aside": [*history.problems, *map(str, journal.problems)],
-                "last_verdicts": [_brief(entry) for entry in journal.verdicts(5)],
-            }
         return {
             "market": describe_market(self._state, now=now),
             "started_at": iso(self._started),
             "uptime_seconds": round(now - self._started, 1),
             "loading": self._state.loading,
-            **held,
+            **(self._held(self._parts) if self._parts is not None else {}),
+        }
+
+    def _held(self, parts: Parts) -> dict[str, Any]:
+        history, journal = parts.history, parts.journal
+        return {
+            "stream": None if parts.feed is None else parts.feed.status(),
+            "backfill": parts.filler.status(),
+            "folder": str(history.folder),
+            "candle_segments": history.candles.store.segments,
+            "funding_segments": history.funding.store.segments,
+            "minute_segments": history.minutes.store.segments,
+            "rows_waiting": history.waiting,
+            "set_aside": [*history.problems, *map(str, journal.problems)],
+            "last_verdicts": [_brief(entry) for entry in journal.verdicts(5)],
         }
 
     def history(self, window_seconds: float) -> list[dict[str, Any]]:
         """Return the snapshots of the last so many seconds of wall time, oldest first."""
         if self._parts is None:
             return []
-        rows = self._parts[2].history(window_seconds)
+        rows = self._parts.journal.history(window_seconds)
         return [{**row["payload"], "recorded_at": iso(row["wall_ms"] / 1000)} for row in rows]
 
-    def books(self) -> dict[str, Any]:
-        """Return the books that the last selection was priced with."""
-        return {} if self._parts is None else {coin: _levels(book) for coin, book in self._parts[0].books.items()}
-
-    async def frame(self, kind: str, *, coins: list[str] | None, bars: int) -> bytes:
-        """Return candles, funding or the universe as Parquet.
+    async def books(self, coins: list[str] | None) -> dict[str, Any]:
+        """Return books of these coins; without any, those that the last selection was priced with.
 
         Raises
         ------
         InputError
-            If a coin is not listed, or nothing is known yet.
+            If a coin is unknown.
+        ExchangeError
+            If a book could not be fetched.
         """
-        contexts = None if self._parts is None else self._parts[0].contexts
-        if self._parts is None or contexts is None:
-            raise InputError("the engine has not heard from the exchange yet: ask again in a moment")
-        unknown = [coin for coin in coins or [] if coin not in contexts.index]
-        if unknown:
-            raise InputError(f"the exchange lists no coin {unknown[0]!r}: see /universe for those it does")
-        if kind == "universe":
-            return await asyncio.to_thread(_parquet, contexts.reset_index())
-        return await asyncio.to_thread(self._rows, self._parts[1], kind, coins, bars)
+        if coins is None:
+            books = {} if self._parts is None else self._parts.selector.books
+        else:
+            books = await self._archive().books(coins)
+        return {coin: _levels(book) for coin, book in books.items()}
 
-    def _rows(self, history: History, kind: str, coins: list[str] | None, bars: int) -> bytes:
-        now = self._state.market_time(self._clock())
-        assert now is not None
-        duration = interval_duration(history.interval)
-        last = now.floor(duration) - duration
-        read = history.candles.read if kind == "candles" else history.funding_of_bars
-        return _parquet(read(coins, last - (bars - 1) * duration, last).astype({"coin": "str"}))
+    async def frame(self, kind: str, *, coins: list[str] | None, bars: int, interval: str | None) -> bytes:
+        """Return candles, funding, the universe, ticks or one-second bars as Parquet.
+
+        Raises
+        ------
+        InputError
+            If a coin or interval is unknown, or too much is asked for at once.
+        ExchangeError
+            If what is missing could not be fetched, or nothing is known yet.
+        """
+        archive = self._archive()
+        if kind == "candles":
+            frame = await archive.candles(coins, bars, interval)
+        elif kind == "funding":
+            frame = await archive.funding(coins, bars, interval)
+        elif kind == "universe":
+            frame = archive.universe().reset_index()
+        else:
+            frame = archive.ticks(coins) if kind == "ticks" else archive.seconds(coins)
+        return await asyncio.to_thread(_parquet, frame)
+
+    def _archive(self) -> Archive:
+        if self._parts is None:
+            raise ExchangeError("the exchange has not answered yet: ask again in a moment")
+        return self._parts.archive
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
+    frame.astype({"coin": "str"}).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 

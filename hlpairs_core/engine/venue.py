@@ -5,7 +5,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from hlpairs_core.exceptions import EngineError, ExchangeError
@@ -46,17 +46,22 @@ class Venue:
 
     Attributes
     ----------
-    url : str
-        Address of the exchange.
+    urls : tuple of str
+        Addresses of the exchange; each can stand in for the others.
     fallback : str or None
         Why it stands in for another; None when it was asked for.
     simulator : Simulator or None
         The child process behind it, if we started one.
     """
 
-    url: str
+    urls: tuple[str, ...]
     fallback: str | None = None
     simulator: Simulator | None = None
+
+    @property
+    def url(self) -> str:
+        """The first address: what readers are shown."""
+        return self.urls[0]
 
 
 def start_simulator(*, seed: int, speed: float) -> Simulator:
@@ -85,10 +90,10 @@ def start_simulator(*, seed: int, speed: float) -> Simulator:
     return Simulator(url, process)
 
 
-async def answers(url: str) -> str | None:
-    """Return None when the exchange at `url` answers now, else why it does not."""
+async def answers(urls: str | Sequence[str]) -> str | None:
+    """Return None when the exchange at one of `urls` answers now, else why it does not."""
     try:
-        async with HyperliquidClient(url, timeout_seconds=5.0, retries=1) as client:
+        async with HyperliquidClient(urls, timeout_seconds=5.0, retries=1) as client:
             await client.all_mids()
     except ExchangeError as error:
         return str(error)
@@ -110,10 +115,10 @@ async def choose_venue(
     if settings.market == "auto":
         trouble = await probe(MAINNET_URL)
         if trouble is None:
-            return Venue(MAINNET_URL)
+            return Venue((MAINNET_URL,))
         fallback = f"Hyperliquid cannot be reached: this is the simulated demo market. {trouble}"
         log.warning("%s", fallback)
     elif settings.market != "demo":
-        return Venue(fixed.get(settings.market, settings.market))
+        return Venue(tuple(fixed.get(settings.market, settings.market).split(",")))
     simulator = await asyncio.to_thread(simulate, seed=settings.demo_seed, speed=settings.demo_speed)
-    return Venue(simulator.url, fallback, simulator)
+    return Venue((simulator.url,), fallback, simulator)

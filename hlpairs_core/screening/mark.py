@@ -7,8 +7,9 @@ from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening.edge import expected_edge, spread_zscore
 from hlpairs_core.screening.result import ScreenResult
+from hlpairs_core.screening.settings import ScreenSettings
 
-__all__ = ["mark"]
+__all__ = ["mark", "mark_states"]
 
 
 def mark(
@@ -69,7 +70,7 @@ def mark(
         gross_bps=edge.gross_bps,
         funding_bps=edge.funding_bps,
         net_edge_bps=edge.net_edge_bps,
-        mark_state=_states(distance, result.settings.z_in, result.settings.z_out),
+        mark_state=mark_states(distance, result.settings),
     )
 
 
@@ -95,7 +96,9 @@ def _floats(column: pd.Series) -> FloatArray:
     return np.asarray(column.to_numpy(dtype=np.float64))
 
 
-def _states(distance: FloatArray, z_in: float, z_out: float) -> pd.Series:
+def mark_states(distance: FloatArray, settings: ScreenSettings) -> pd.Series:
+    """Return where z stands, in the words of `mark`, counted in the direction that the sides bet against."""
+    z_in, z_out = settings.z_in, settings.z_out
     known = [distance >= z_in, distance > z_out, distance >= -z_out, distance < -z_out]
     words = np.select(known, ["entry", "faded", "reverted", "crossed"], default="unknown")
     return pd.Series(words.astype(object), dtype=object)

@@ -55,6 +55,36 @@ def test_waiting_rows_replace_stored_ones_and_respect_the_asked_range(buffered):
     assert buffered.read(["ETH"]).empty
 
 
+def test_what_is_doubted_counts_as_missing_until_rows_for_it_come(buffered):
+    buffered.add(candles("BTC", 0, 9), [("BTC", START, START + 9 * HOUR)])
+    buffered.doubt("BTC", START + 3 * HOUR, START + 5 * HOUR)
+    buffered.doubt("BTC", START + 5 * HOUR, START + 6 * HOUR)
+    hours = [(START + first * HOUR, START + last * HOUR) for first, last in ((3, 6), (3, 4), (10, 12), (4, 4))]
+    assert buffered.missing("BTC", START, START + 9 * HOUR) == [hours[0]]
+    assert buffered.missing("BTC", START, START + 4 * HOUR) == [hours[1]]
+    assert buffered.missing("BTC", START, START + 12 * HOUR) == [hours[0], hours[2]]
+    assert buffered.missing("ETH", START, START) == [(START, START)]
+    assert len(buffered.read(["BTC"])) == 10, "until then what is held is read"
+    buffered.add(candles("BTC", 5, 6), [("BTC", START + 5 * HOUR, START + 6 * HOUR)])
+    buffered.add(candles("BTC", 3, 3), [("BTC", START + 3 * HOUR, START + 3 * HOUR)])
+    assert buffered.missing("BTC", START, START + 9 * HOUR) == [hours[3]]
+    buffered.flush()
+    assert buffered.missing("BTC", START, START + 9 * HOUR) == [hours[3]]
+
+
+def test_candles_of_an_interval_are_opened_once_and_are_part_of_the_whole(tmp_path):
+    history = History(tmp_path, "1h")
+    five = history.candles_of("5m")
+    assert history.candles_of("5m") is five
+    assert history.candles_of("1h") is history.candles
+    assert five in history.parts
+    frame = candles("BTC", 0, 0)
+    five.add(frame, [("BTC", START, START)])
+    assert history.waiting == 1
+    assert history.flush() is None
+    assert len(CandleStore(tmp_path, "5m").read()) == 1
+
+
 def test_many_segments_are_merged_into_one(buffered):
     for hour in range(70):
         buffered.add(candles("BTC", hour, hour), [("BTC", START + hour * HOUR, START + hour * HOUR)])
@@ -88,7 +118,7 @@ def test_rows_are_taken_at_once_while_the_disk_is_busy(buffered, disk):
 def test_the_funding_of_a_bar_is_stamped_a_moment_after_its_open(tmp_path):
     history = History(tmp_path, "1h")
     time = pd.DatetimeIndex([START, START + HOUR, START + 2 * HOUR]).as_unit("ms") + pd.Timedelta(milliseconds=70)
-    frame = pd.DataFrame({"coin": "BTC", "time": time, "funding_rate": [1e-5, 2e-5, 3e-5]})
+    frame = pd.DataFrame({"coin": "BTC", "time": time, "funding_rate": [1e-5, 2e-5, 3e-5], "premium": 0.0})
     history.funding.add(frame, [("BTC", START, START + 2 * HOUR)])
     assert history.funding_of_bars(["BTC"], START, START + HOUR)["funding_rate"].tolist() == [1e-5, 2e-5]
 

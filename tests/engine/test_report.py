@@ -14,7 +14,7 @@ HOSTILE = "\x1b[2J<b>"
 
 @pytest.fixture
 async def result(world):
-    await world.ticks.step()
+    await world.tick()
     await world.bars.step()
     return world.state.selection.result
 

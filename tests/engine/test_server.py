@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from hlpairs_core.engine.client import EngineClient
 from hlpairs_core.engine.server import Hub, Tokens, listen, parse_window
-from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError, StoreError
+from hlpairs_core.exceptions import EngineError, EngineUnreachable, ExchangeUnavailable, InputError, StoreError
 
 
 class FixedSource:
@@ -25,13 +25,17 @@ class FixedSource:
     def history(self, window_seconds):
         return [{"window": window_seconds}]
 
-    def books(self):
-        return {}
+    async def books(self, coins):
+        if coins == ["DOWN"]:
+            raise ExchangeUnavailable("l2Book DOWN: no usable answer")
+        return {"asked": coins}
 
-    async def frame(self, kind, *, coins, bars):
+    async def frame(self, kind, *, coins, bars, interval):
         if coins == ["NOPE"]:
             raise InputError("the exchange lists no coin 'NOPE'")
-        return f"{kind} {coins} {bars}".encode()
+        if coins == ["DOWN"]:
+            raise ExchangeUnavailable("candleSnapshot DOWN 1h: no usable answer")
+        return f"{kind} {coins} {bars} {interval}".encode()
 
 
 class Server:
@@ -126,6 +130,7 @@ async def test_metrics_are_in_prometheus_format(http):
         ({"coins": "BTC"}, "use a JSON list of names"),
         ({"coins": "[1]"}, "use a JSON list of names"),
         ({"coins": '["NOPE"]'}, "no coin 'NOPE'"),
+        ({"coins": "[" * 5000}, "use a JSON list of names"),
     ],
 )
 async def test_bad_parameters_of_a_frame_are_refused_in_words(http, params, said):
@@ -134,9 +139,26 @@ async def test_bad_parameters_of_a_frame_are_refused_in_words(http, params, said
     assert said in response.text
 
 
-async def test_a_frame_passes_its_parameters_on(http):
-    response = await http.get("/funding", params={"coins": '["BTC"]', "bars": "12"})
-    assert response.text == "funding ['BTC'] 12"
+@pytest.mark.parametrize("kind", ["candles", "funding", "universe", "ticks", "seconds"])
+async def test_a_frame_passes_its_parameters_on(http, kind):
+    response = await http.get(f"/{kind}", params={"coins": '["BTC"]', "bars": "12", "interval": "5m"})
+    assert response.text == f"{kind} ['BTC'] 12 5m"
+    assert (await http.get(f"/{kind}")).text == f"{kind} None 337 None"
+
+
+async def test_books_are_asked_for_by_coin_or_as_they_are(http):
+    assert (await http.get("/books")).json() == {"asked": None}
+    assert (await http.get("/books", params={"coins": '["BTC"]'})).json() == {"asked": ["BTC"]}
+    refused = await http.get("/books", params={"coins": "BTC"})
+    assert (refused.status_code, "use a JSON list of names" in refused.text) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/candles", "/books"])
+async def test_what_the_exchange_does_not_give_is_said_so(http, path):
+    response = await http.get(path, params={"coins": '["DOWN"]'})
+    assert response.status_code == 503
+    assert "DOWN" in response.text
+    assert "no usable answer" in response.text
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::2]:1", ""])

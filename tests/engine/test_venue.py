@@ -34,13 +34,18 @@ async def test_auto_falls_back_to_the_demo_and_says_why():
 
 
 @pytest.mark.parametrize(
-    ("market", "url"),
-    [("mainnet", MAINNET_URL), ("testnet", TESTNET_URL), ("http://127.0.0.1:5", "http://127.0.0.1:5")],
+    ("market", "urls"),
+    [
+        ("mainnet", [MAINNET_URL]),
+        ("testnet", [TESTNET_URL]),
+        ("http://127.0.0.1:5", ["http://127.0.0.1:5"]),
+        ("http://127.0.0.1:5, http://127.0.0.1:6/", ["http://127.0.0.1:5", "http://127.0.0.1:6"]),
+    ],
 )
-async def test_a_market_that_was_asked_for_is_never_replaced(market, url):
+async def test_a_market_that_was_asked_for_is_never_replaced(market, urls):
     probe = Probe("down")
     venue = await choose_venue(load_settings(market=market), probe=probe, simulate=simulate)
-    assert (venue.url, venue.fallback, probe.asked) == (url, None, [])
+    assert (list(venue.urls), venue.url, venue.fallback, probe.asked) == (urls, urls[0], None, [])
 
 
 async def test_the_demo_is_no_fallback_when_it_was_asked_for():

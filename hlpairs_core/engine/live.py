@@ -1,0 +1,238 @@
+"""The parts of an engine around one market, how they hang together, and which of them work on their own."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from hlpairs_core.costs import CostModel
+from hlpairs_core.engine.agreement import Agreement
+from hlpairs_core.engine.archive import Archive
+from hlpairs_core.engine.bars import Bars
+from hlpairs_core.engine.books import Books
+from hlpairs_core.engine.closes import Closes
+from hlpairs_core.engine.contexts import Contexts
+from hlpairs_core.engine.diary import Diary
+from hlpairs_core.engine.feed import Feed, Stream
+from hlpairs_core.engine.filler import Filler
+from hlpairs_core.engine.history import History
+from hlpairs_core.engine.metrics import Metrics
+from hlpairs_core.engine.polls import Polls
+from hlpairs_core.engine.recorder import MINUTES_AT_ONCE, Recorder
+from hlpairs_core.engine.refit import Refitter
+from hlpairs_core.engine.selector import SHORTLIST, Selector
+from hlpairs_core.engine.server import Hub
+from hlpairs_core.engine.snapshot import without_sparklines
+from hlpairs_core.engine.source import Parts
+from hlpairs_core.engine.state import State
+from hlpairs_core.engine.ticks import Ticks
+from hlpairs_core.exceptions import StoreError
+from hlpairs_core.exchange import HyperliquidClient, WeightBudget
+from hlpairs_core.market.minutes import Minutes
+from hlpairs_core.screening import ScreenSettings
+from hlpairs_core.store import Journal
+
+__all__ = ["LiveEngine", "Surroundings"]
+
+log = logging.getLogger(__name__)
+
+Step: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Surroundings:
+    """What the parts of an engine share.
+
+    Attributes
+    ----------
+    client, budget : HyperliquidClient, WeightBudget
+        The one way to ask the exchange, and what requests may weigh.
+    history, journal : History, Journal
+        What is stored of the market.
+    state, hub, metrics : State, Hub, Metrics
+        What is known, who listens, and the instruments.
+    settings, costs : ScreenSettings, CostModel
+        What to look for.
+    refitter : Refitter
+        The worker that screens.
+    shortlist : int
+        Of how many of the best pairs the books are wanted.
+    clock, sleep : callable
+        Wall time (seconds since the epoch), and an awaitable sleep in seconds of it.
+    """
+
+    client: HyperliquidClient
+    budget: WeightBudget
+    history: History
+    journal: Journal
+    state: State
+    hub: Hub
+    metrics: Metrics
+    settings: ScreenSettings
+    costs: CostModel
+    refitter: Refitter
+    shortlist: int = SHORTLIST
+    clock: Callable[[], float] = field(default=time.time)
+    sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep)
+
+
+class LiveEngine:
+    """From the exchange (`feed`, else `polls`) over what is known to the selection (`bars`) and its marks (`ticks`).
+
+    Parameters
+    ----------
+    around : Surroundings
+        What the parts share.
+    stream : Stream, optional
+        The exchange's stream; without one quotes come by polling.
+    record : bool
+        Whether to record minutes.
+    """
+
+    def __init__(self, around: Surroundings, *, stream: Stream | None, record: bool) -> None:
+        self._around, state, clock = around, around.state, around.clock
+        self.diary = Diary(around.journal, state.problems)
+        self.contexts = Contexts(around.client, state=state, clock=clock)
+        self.books = Books(around.client, clock=clock)
+        self.closes = Closes(around.history)
+        self.agreement = Agreement(around.settings.interval, problems=state.problems, metrics=around.metrics)
+        self.minutes = Minutes(kept=2 * MINUTES_AT_ONCE) if record else None
+        self.ticks = Ticks(
+            state=state, hub=around.hub, diary=self.diary, metrics=around.metrics, clock=clock, sleep=around.sleep
+        )
+        self.selector = self._selector()
+        self.bars = self._bars()
+        self.polls = Polls(
+            around.client,
+            state=state,
+            metrics=around.metrics,
+            moved=self.ticks.moved,
+            streaming=stream is not None,
+            clock=clock,
+            sleep=around.sleep,
+        )
+        self.feed = None if stream is None else self._feed(stream)
+        self.filler = self._filler()
+        self.recorder = None if self.minutes is None else self._recorder(self.minutes)
+
+    @property
+    def parts(self) -> Parts:
+        """What readers are served from."""
+        around = self._around
+        archive = Archive(
+            around.client,
+            history=around.history,
+            contexts=self.contexts,
+            books=self.books,
+            state=around.state,
+            clock=around.clock,
+        )
+        return Parts(archive, self.selector, self.filler, self.feed, around.history, around.journal)
+
+    @property
+    def works(self) -> dict[str, Step]:
+        """What is to be repeated for ever, by the name under which its failures are told."""
+        works: dict[str, Step] = {
+            "bars": self.bars.step,
+            "ticks": self.ticks.step,
+            "polling": self.polls.step,
+            "snapshots": self.ticks.keep,
+            "backfill": self.filler.step,
+        }
+        if self.feed is not None:
+            works |= {"feed": self.feed.read, "subscriptions": self.feed.follow}
+        if self.recorder is not None and self.feed is not None:
+            works["recording"] = self.recorder.step
+        return works
+
+    def chosen(self, final: bool) -> None:
+        """Publish a new selection, and keep a bar's final one for ever."""
+        self.ticks.publish()
+        payload = self._around.hub.current
+        if final and payload["bar"] is not None:
+            closed_ms = int(datetime.fromisoformat(payload["bar"]["closed_at"]).timestamp() * 1000)
+            self.diary.add_verdict(without_sparklines(payload), bar_closed_ms=closed_ms)
+
+    def store_the_rest(self) -> None:
+        """Store what still waits, at the end; what cannot be stored is named in the log."""
+        self.closes.store()
+        if self.recorder is not None:
+            self.recorder.close()
+        trouble = self._around.history.flush()
+        if trouble:
+            log.warning("%s; the engine stops now, and fetches them again at its next start", trouble)
+        try:
+            self.diary.write_verdicts()
+        except StoreError as error:
+            log.warning("%s. Verdicts that are lost: %d", error, self.diary.waiting)
+
+    def _selector(self) -> Selector:
+        around = self._around
+        return Selector(
+            history=around.history,
+            contexts=self.contexts,
+            books=self.books,
+            state=around.state,
+            settings=around.settings,
+            costs=around.costs,
+            refitter=around.refitter,
+            metrics=around.metrics,
+            shortlist=around.shortlist,
+            clock=around.clock,
+        )
+
+    def _bars(self) -> Bars:
+        around = self._around
+        return Bars(
+            around.client,
+            history=around.history,
+            contexts=self.contexts,
+            closes=self.closes,
+            agreement=self.agreement,
+            selector=self.selector,
+            state=around.state,
+            settings=around.settings,
+            metrics=around.metrics,
+            chosen=self.chosen,
+            clock=around.clock,
+            sleep=around.sleep,
+        )
+
+    def _feed(self, stream: Stream) -> Feed:
+        around = self._around
+        return Feed(
+            stream,
+            around.client,
+            state=around.state,
+            contexts=self.contexts,
+            closes=self.closes,
+            books=self.books,
+            agreement=self.agreement,
+            minutes=self.minutes,
+            metrics=around.metrics,
+            moved=self.ticks.moved,
+            interval=around.settings.interval,
+            clock=around.clock,
+            sleep=around.sleep,
+        )
+
+    def _filler(self) -> Filler:
+        around = self._around
+        return Filler(
+            around.client,
+            budget=around.budget,
+            history=around.history,
+            contexts=self.contexts,
+            state=around.state,
+            eligible=self.bars.eligible,
+            window_start=self.selector.first_bar,
+            clock=around.clock,
+            sleep=around.sleep,
+        )
+
+    def _recorder(self, minutes: Minutes) -> Recorder:
+        around = self._around
+        return Recorder(minutes, around.history.minutes, state=around.state, clock=around.clock, sleep=around.sleep)

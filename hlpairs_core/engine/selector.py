@@ -1,0 +1,185 @@
+"""From the history of one closed bar to what is shown: the screen, in the worker, with the books it needs."""
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable
+
+import pandas as pd
+
+from hlpairs_core.costs import CostModel
+from hlpairs_core.engine.books import Books
+from hlpairs_core.engine.contexts import Contexts
+from hlpairs_core.engine.history import History
+from hlpairs_core.engine.metrics import Metrics
+from hlpairs_core.engine.refit import Refitter, ScreenJob
+from hlpairs_core.engine.state import Selection, State
+from hlpairs_core.exceptions import ExchangeError, StoreError
+from hlpairs_core.exchange import OrderBook, Priority
+from hlpairs_core.intervals import interval_duration
+from hlpairs_core.market import MarketState
+from hlpairs_core.screening import ScreenResult, ScreenSettings
+
+__all__ = ["EXTRA_BARS", "Selector"]
+
+# Beyond the window, so that a quiet spell at its start is not taken for the time before a listing.
+EXTRA_BARS = 48
+SHORTLIST = 20
+PASSES_AT_MOST = 6
+
+
+class Selector:
+    """Screens one closed bar and makes the result the selection.
+
+    Parameters
+    ----------
+    history, contexts, books : History, Contexts, Books
+        What is known.
+    state : State
+        Where the selection goes.
+    settings, costs : ScreenSettings, CostModel
+        What to look for.
+    refitter : Refitter
+        The worker that screens.
+    metrics : Metrics
+        The instruments.
+    shortlist : int
+        Of how many of the best pairs the books are wanted.
+    clock : callable
+        Wall time, seconds since the epoch.
+
+    Attributes
+    ----------
+    books : dict of str to OrderBook
+        What the last screen was priced with.
+    """
+
+    def __init__(
+        self,
+        *,
+        history: History,
+        contexts: Contexts,
+        books: Books,
+        state: State,
+        settings: ScreenSettings,
+        costs: CostModel,
+        refitter: Refitter,
+        metrics: Metrics,
+        shortlist: int = SHORTLIST,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._history, self._contexts, self._shelf, self._state = history, contexts, books, state
+        self._settings, self._costs, self._refitter = settings, costs, refitter
+        self._metrics, self._shortlist, self._clock = metrics, shortlist, clock
+        self._duration = interval_duration(settings.interval)
+        self.books: dict[str, OrderBook] = {}
+
+    def first_bar(self, last: pd.Timestamp) -> pd.Timestamp:
+        """Return the open of the first bar that a screen of the bar `last` looks at."""
+        return last - (self._settings.window + EXTRA_BARS) * self._duration
+
+    async def select(self, coins: list[str], last: pd.Timestamp, *, wanted: int, final: bool) -> None:
+        """Screen these coins at the bar that opened at `last`.
+
+        Parameters
+        ----------
+        wanted : int
+            How many coins there should be.
+        final : bool
+            Whether no better answer of this bar will come.
+
+        Raises
+        ------
+        ExchangeError
+            If no coin has a candle of the bar.
+        StoreError
+            If a file turned out to be damaged: what it held has to be fetched first.
+        EngineError
+            If the worker died.
+        """
+        job = await self._job(coins, last)
+        self._state.empty = self._too_few_bars(job.candles)
+        if self._state.empty is not None:
+            self._state.selection = None
+            return
+        result, seconds = await self._screen(job)
+        loaded = int((job.candles["time"] == last).sum())
+        self._observe(result, seconds)
+        self._state.selection = Selection.of(result, seconds, loaded=loaded, wanted=wanted, final=final)
+
+    def _too_few_bars(self, candles: pd.DataFrame) -> str | None:
+        """Say so where the window is longer than the history of all coins but one."""
+        needed, held = self._settings.window + 1, candles.groupby("coin", observed=True).size()
+        enough = int((held >= needed).sum())
+        if enough > 1:
+            return None
+        return (
+            f"No pair can be formed: {enough} of {len(held)} coins have the {needed:,} closed bars that a window of "
+            f"{self._settings.window:,} needs; the longest history has {held.max():,}. Set HLPAIRS_WINDOW lower."
+        )
+
+    async def _job(self, coins: list[str], last: pd.Timestamp) -> ScreenJob:
+        first, known = self.first_bar(last), len(self._history.problems)
+        candles = await asyncio.to_thread(self._history.candles.read, coins, first, last)
+        if len(self._history.problems) > known:
+            # What it held counts as missing only now: the next try fetches it before it screens.
+            raise StoreError(self._history.problems[-1])
+        if candles.empty or candles["time"].max() < last:
+            closed_at = last + self._duration
+            raise ExchangeError(f"the exchange has no candle yet of the bar that closed at {closed_at:%Y-%m-%d %H:%M}")
+        funding = await asyncio.to_thread(self._history.funding_of_bars, coins, first, last)
+        return ScreenJob(candles, funding, last + self._duration, self._settings, self._costs, self._market())
+
+    def _market(self) -> MarketState:
+        now = self._clock()
+        time = self._state.market_time(now)
+        assert time is not None
+        assert self._contexts.frame is not None
+        return MarketState(as_of=time, contexts=self._contexts.frame, mids=self._state.ticks.mids(now))
+
+    async def _screen(self, job: ScreenJob) -> tuple[ScreenResult, float]:
+        """Screen until the pair in the lead is priced from the books of its coins; return also the seconds it took.
+
+        Asking for the books of all coins would cost most of a minute's weight: those that the feed brings are there,
+        others are asked for where they count. A book may sink the pair that asked for it, and the next one in the
+        lead has to be priced from books as well.
+        """
+        books, seconds = self._shelf.at(job.closed_at, job.market.contexts.index), 0.0
+        asked = set(books)
+        for turn in range(PASSES_AT_MOST):
+            market = dataclasses.replace(job.market, books=books)
+            result, took = await self._refitter.run(dataclasses.replace(job, market=market))
+            seconds += took
+            lead = result.top or result.nearest_miss
+            leaders = [lead.y, lead.x] if lead is not None else []
+            self._state.shortlist = tuple(_coins_of(leaders, result.candidates.head(self._shortlist)))
+            if asked.issuperset(leaders):
+                break
+            # Twice as many pairs each time: where books sink one leader after the other, it does not take long.
+            more = _coins_of(leaders, result.candidates.head(self._shortlist * 2**turn))
+            unknown = [coin for coin in more if coin not in asked]
+            found, _ = await self._shelf.ask(unknown, Priority.URGENT)
+            books = {**books, **found}
+            asked.update(unknown)
+        self.books = books
+        return result, seconds
+
+    def _observe(self, result: ScreenResult, seconds: float) -> None:
+        before = self._state.selection
+        lead = result.top or result.nearest_miss
+        self._metrics.refit.observe(seconds)
+        self._metrics.coins.set(result.funnel.coins_eligible)
+        self._metrics.pairs.set(result.funnel.pairs_dependent)
+        self._metrics.qualifying.set(result.funnel.pairs_qualifying)
+        if lead is not None:
+            self._metrics.top_abs_zscore.observe(abs(lead.zscore))
+        if before is not None and _top_pair(before.result) != _top_pair(result):
+            self._metrics.top_changes.inc()
+
+
+def _coins_of(first: list[str], pairs: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys([*first, *pairs["y"], *pairs["x"]]))
+
+
+def _top_pair(result: ScreenResult) -> tuple[str, str] | None:
+    return (result.top.y, result.top.x) if result.top is not None else None

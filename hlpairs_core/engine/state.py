@@ -1,0 +1,107 @@
+"""What the engine knows now, and the answer of the last closed bar."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from hlpairs_core.engine.marks import Marks
+from hlpairs_core.engine.payload import Loading, Settings
+from hlpairs_core.engine.problems import Problems
+from hlpairs_core.exceptions import ExchangeError
+from hlpairs_core.exchange import MarketStamp
+from hlpairs_core.market.second_bars import SecondBars
+from hlpairs_core.market.tick_book import TickBook
+from hlpairs_core.screening import ScreenResult
+
+__all__ = ["Selection", "State"]
+
+RUNNERS_UP = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The answer of one closed bar, and how it came about.
+
+    Attributes
+    ----------
+    result : ScreenResult
+        Of the screen; its candidates are cut down to those shown.
+    refit_seconds : float
+        Wall time of the screens of this bar, in the worker.
+    shown : tuple of (y, x)
+        The selected pair (or the nearest miss) and the runners-up: these are marked on each tick.
+    marks : Marks
+        Those pairs, ready to be marked.
+    coins_loaded, coins_wanted : int
+        How many of the coins that should be screened had their candle of the bar by then.
+    is_final : bool
+        Whether it stays until the next bar has closed; else a candle that comes late may still change it.
+    """
+
+    result: ScreenResult
+    refit_seconds: float
+    shown: tuple[tuple[str, str], ...]
+    marks: Marks
+    coins_loaded: int
+    coins_wanted: int
+    is_final: bool
+
+    @classmethod
+    def of(
+        cls, result: ScreenResult, refit_seconds: float, *, loaded: int, wanted: int, final: bool = True
+    ) -> "Selection":
+        """Choose the pairs to show: the answer first, then the best of the rest."""
+        lead = result.top or result.nearest_miss
+        first = [(lead.y, lead.x)] if lead is not None else []
+        head = result.candidates.head(RUNNERS_UP + 1)
+        rest = [pair for pair in zip(head["y"], head["x"], strict=True) if pair not in first]
+        shown = tuple(first + rest[:RUNNERS_UP])
+        # The others, eighteen thousand of them, are nobody's business until the next bar.
+        pairs = zip(result.candidates["y"], result.candidates["x"], strict=True)
+        few = result.candidates[np.array([pair in shown for pair in pairs], dtype=bool)].reset_index(drop=True)
+        kept = replace(result, candidates=few)
+        return cls(kept, refit_seconds, shown, Marks(kept, shown), loaded, wanted, final)
+
+
+@dataclass
+class State:
+    """What the engine knows now. One writer: the engine's event loop."""
+
+    settings: Settings
+    problems: Problems
+    address: str = ""
+    fallback: str | None = None
+    stamp: MarketStamp | None = None
+    message_at: float | None = None  # wall time of the newest quotes, by whichever way
+    feed_at: float | None = None  # of the newest message of the stream
+    ticks: TickBook = field(default_factory=TickBook)
+    seconds: SecondBars = field(default_factory=SecondBars)
+    selection: Selection | None = None
+    shortlist: tuple[str, ...] = ()  # coins of the best pairs, best first: their books are wanted
+    screened: pd.Timestamp | None = None  # open of the newest bar that was screened
+    empty: str | None = None  # why no pair can be formed
+    loading: Loading | None = None
+
+    def hear(self, stamp: MarketStamp) -> None:
+        """Take over the market's clock from a message.
+
+        Raises
+        ------
+        ExchangeError
+            If it comes from another market than the first one did, as when a simulated exchange was restarted
+            with another seed: what is stored and shown must not be mixed.
+        """
+        if self.stamp is not None and stamp.name != self.stamp.name:
+            raise ExchangeError(
+                f"the exchange at {self.address} is now the market {stamp.name}, not {self.stamp.name}: "
+                "restart the engine to follow it"
+            )
+        self.stamp = stamp
+
+    def market_time(self, now: float) -> pd.Timestamp | None:
+        """Return the market's clock at wall time `now`: the last message's, moved on at the market's speed."""
+        if self.stamp is None:
+            return None
+        elapsed = max(0.0, now - self.stamp.received_at)
+        return self.stamp.time + pd.Timedelta(seconds=elapsed * self.stamp.speed)
