@@ -38,8 +38,8 @@ check: $(STAMP)  ## lint, format, types
 bench: $(STAMP)  ## speed and exactness against statsmodels and arch, one BLAS thread
 	$(ONE_THREAD) $(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(STAMP)  ## long runs that CI leaves out (30 minutes)
-	HLPAIRS_SOAK=30 $(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+soak: $(STAMP)  ## long runs that CI leaves out: two hours of random faults, half an hour without
+	HLPAIRS_SOAK=120 $(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
 
 lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras \

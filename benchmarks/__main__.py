@@ -2,16 +2,23 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import engle_granger
+from benchmarks import backfill, engle_granger, latency, simulated_market, store, ticks
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
+    "simulated_market": simulated_market.run,
+    "store": store.run,
+    "ticks": ticks.run,
+    "latency": latency.run,
+    "backfill": backfill.run,
 }
+# What runs when none is named: the others take minutes, or an hour.
+SHORT = ("engle_granger", "simulated_market", "store", "ticks")
 
 
 def main() -> None:
-    """Run the named benchmarks, or all of them; the last line of each is JSON."""
+    """Run the named benchmarks, or the short ones; the last line of each is JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed and exactness, measured.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(BENCHMARKS)}")
     parser.add_argument("--data", type=Path, help="folder of recorded candles: adds a check on them (minutes)")
@@ -20,7 +27,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
     print(machine())
-    for name in arguments.names or BENCHMARKS:
+    for name in arguments.names or SHORT:
         print(BENCHMARKS[name](arguments.data))
 
 
