@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from hlpairs_core._typing import BoolArray, FloatArray
+from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["centred_products", "normalised", "rank_products", "sign_products"]
+__all__ = ["centred_products", "centred_ranks", "normalised", "rank_products", "sign_products", "whole_products"]
 
 # Rows of signs per product: their sums stay far below 2 ** 24, where float32 stops counting exactly.
 _SIGN_ROWS = 8192
@@ -25,8 +25,20 @@ def centred_products(values: FloatArray) -> FloatArray:
 
 
 def rank_products(values: FloatArray) -> FloatArray:
-    """Return the products of the average ranks about their means."""
-    return centred_products(rankdata(values, axis=0))
+    """Return the products of the average ranks about their means, times four: whole numbers, counted exactly."""
+    return whole_products(centred_ranks(values))
+
+
+def centred_ranks(values: FloatArray) -> IntArray:
+    """Return twice the average ranks about their means, shape (T, n): whole numbers, ties included."""
+    return np.rint(2.0 * rankdata(values, axis=0)).astype(np.int64) - (len(values) + 1)
+
+
+def whole_products(numbers: IntArray) -> FloatArray:
+    """Return the products of whole numbers, counted exactly as long as they stay below 2 ** 53."""
+    floats = numbers.astype(np.float64)
+    products: FloatArray = floats.T @ floats
+    return products
 
 
 def sign_products(values: FloatArray) -> FloatArray:

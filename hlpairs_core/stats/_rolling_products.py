@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hlpairs_core._typing import FloatArray
-from hlpairs_core.stats._gram import LaggedGram
+from hlpairs_core.stats._gram import LaggedGram, centre
 from hlpairs_core.stats._structure import StructureGram
 
 __all__ = ["RollingProducts"]
@@ -57,13 +57,9 @@ class RollingProducts:
 
     def lagged_gram(self, values: FloatArray) -> LaggedGram:
         """Complete the products of the window `values` to what Engle-Granger tests need."""
-        mean = values.mean(axis=0)
-        centred = values - mean
-        rest = centred.mean(axis=0)
-        centred -= rest
+        centred, mean, _ = centre(values, "c")
         head, tail = centred[: self.max_lag + 2], centred[-(self.max_lag + 2) :]
-        level = centred.T @ centred
-        return LaggedGram(len(values), self.max_lag, mean + rest, level, self.lagged, head.copy(), tail.copy())
+        return LaggedGram(len(values), self.max_lag, mean, centred.T @ centred, self.lagged, head, tail)
 
     @property
     def spoilt(self) -> bool:
@@ -90,7 +86,10 @@ class RollingProducts:
         now_in, now_out = np.broadcast_to(into[0], into.shape), np.broadcast_to(out[0], out.shape)
         left = np.stack([now_in, into, -now_out, -out], axis=2)
         right = np.stack([into, now_in, out, now_out], axis=1)
-        lagged = self.lagged + left @ right
+        lagged = np.empty_like(self.lagged)
+        # One matrix after the other: each stays in the processor's cache.
+        for lag in range(len(lagged)):
+            np.add(self.lagged[lag], left[lag] @ right[lag], out=lagged[lag])
         structure = self.structure + np.stack([moves_in, -moves_out], axis=2) @ np.stack([moves_in, moves_out], axis=1)
         largest = np.maximum(self.largest, _squares(lagged, structure))
         return RollingProducts(self.max_lag, self.spans, lagged, structure, largest)

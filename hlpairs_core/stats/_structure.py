@@ -35,8 +35,8 @@ class SpreadMoves:
         about_drift = self.squares - 2.0 * span * drift * self.sums + (n_obs - span + 1) * (span * drift) ** 2
         # What Lo and MacKinlay divide by, so that a random walk's ratio is one although its drift is estimated.
         variance = about_drift / (span * (n_obs - span + 1) * (1.0 - span / n_obs))
-        ratios = np.full(variance[1:].shape, np.nan)
-        return np.divide(variance[1:], variance[0], out=ratios, where=variance[0] > 0.0)
+        ratios: FloatArray = variance[1:] / np.where(variance[0] > 0.0, variance[0], np.nan)
+        return ratios
 
     def hurst(self) -> FloatArray:
         """Return half the slope of the logarithm of the mean squared move on that of its span, shape (B,)."""
@@ -44,7 +44,8 @@ class SpreadMoves:
         distance = np.log(span) - np.log(span).mean()
         moves = (self.squares > 0.0).all(axis=0)
         mean = np.where(moves, self.squares, np.nan) / (self.n_bars - span)[:, None]
-        return np.asarray(0.5 * (distance @ np.log(mean)) / (distance @ distance))
+        slope: FloatArray = distance @ np.log(mean) / (distance @ distance)
+        return 0.5 * slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,7 @@ class StructureGram:
     def of_spreads(self, y: IntArray, x: IntArray, beta: FloatArray) -> SpreadMoves:
         """Return the moves of the spreads ``y - beta x``."""
         own = np.einsum("kii->ki", self.products)
-        squares = own[:, y] + beta**2 * own[:, x] - 2.0 * beta * self.products[:, y, x]
+        cross = self.products.reshape(len(own), -1).take(y * own.shape[1] + x, axis=1)
+        squares = own.take(y, axis=1) + beta**2 * own.take(x, axis=1) - 2.0 * beta * cross
         sums = self.sums[:, y] - beta * self.sums[:, x]
         return SpreadMoves(self.n_bars, self.spans, np.maximum(squares, 0.0), sums)

@@ -9,12 +9,10 @@ from numpy.typing import ArrayLike
 
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats._batch import _COLLINEAR
-from hlpairs_core.stats._crossings import count_crossings
 from hlpairs_core.stats._gram import LaggedGram
-from hlpairs_core.stats._inputs import read_table, series_problems
-from hlpairs_core.stats._pair_rows import PairRows
-from hlpairs_core.stats._residual import HedgeFit, hedge
+from hlpairs_core.stats._history import Window, common_windows, dull_series, histories
+from hlpairs_core.stats._inputs import pair_positions, read_log_prices
+from hlpairs_core.stats._spreads import SpreadAnswer, describe_spreads
 from hlpairs_core.stats._structure import StructureGram
 
 __all__ = ["reversion_pairs"]
@@ -36,7 +34,9 @@ def reversion_pairs(
     Parameters
     ----------
     log_prices : DataFrame or array_like, shape (T, n)
-        One column per series on one common clock, oldest bar first.
+        One column per series on one common clock, oldest bar first. NaN before a series begins and after it
+        ends: a spread is that of the bars which its two series have in common. A series with NaN in between is
+        not used.
     q : sequence of int, default (2, 4, 8, 16)
         Bars of the moves that are compared with single bars, from 2 to T - 2 each.
     pairs : iterable of (y, x), optional
@@ -58,16 +58,18 @@ def reversion_pairs(
         * ``variance_ratio_2`` and so on, one column per q: variance of a move over q bars, divided by q times
           that of one bar, about the drift and corrected for its estimation: 1 for a random walk, less for a
           spread that reverts
+        * ``n_obs``: the number of bars that the two series have in common; 0 where one cannot be used
         * ``reason``: why numbers are missing, else ""
 
-        A series that is constant, or has a missing or infinite value, leaves the numbers of its pairs NaN and
-        a ``reason``; other pairs are not affected. So does a pair of collinear series.
+        A series that is constant or has holes leaves the numbers of its pairs NaN and a ``reason``; other
+        pairs are not affected. So does a pair of collinear series, or one with too few bars for the largest q.
 
     Raises
     ------
     InputError
-        If `log_prices` is not a two-dimensional table of numbers with unique labels, a pair is unknown or
-        pairs a series with itself, or a q is no whole number, comes twice, or does not fit the window.
+        If `log_prices` is not a two-dimensional table of numbers with unique labels and rows in order of time,
+        or has an infinite value; if a pair is unknown or pairs a series with itself; or if a q is no whole
+        number, comes twice, or does not fit the whole table.
 
     See Also
     --------
@@ -92,17 +94,24 @@ def reversion_pairs(
     >>> rng = np.random.default_rng(7)
     >>> common = np.cumsum(rng.normal(size=500))
     >>> table = np.column_stack([common + rng.normal(size=500), common, np.cumsum(rng.normal(size=500))])
-    >>> reversion_pairs(table, q=[4]).drop(columns="reason").round(2)
+    >>> reversion_pairs(table, q=[4]).drop(columns=["n_obs", "reason"]).round(2)
        y  x  crossings  hurst  variance_ratio_4
+    0  0  1        240   0.00              0.25
+    1  0  2          7   0.30              0.57
+    2  1  2          7   0.48              0.93
     """
-    table = read_table(log_prices, "log_prices")
+    table = read_log_prices(log_prices)
+    y, x = pair_positions(table.labels, pairs)
     spans = read_spans(q, len(table.values))
-    rows = PairRows.of(table.labels, series_problems(table.values), pairs)
-    used, y, x = rows.legs()
-    series = table.values[:, used]
-    gram = LaggedGram.of(series, 0)
-    structure = StructureGram.of(series, spans)
-    return reversion_table(rows, series - gram.mean, hedge(gram, y, x), structure, accelerate=accelerate)
+    found = histories(table)
+    answer = SpreadAnswer(table.labels, y, x, spans)
+    answer.blame_series(np.flatnonzero(np.isin([y, x], list(found.problems)).any(axis=0)), found.problems)
+    for window in common_windows(found, y, x):
+        if window.n_bars < max(spans) + 2:
+            answer.blame_window(window.pairs, window.n_bars, max(spans) + 2)
+        else:
+            _describe_window(answer, table.values[window.start : window.stop], window, spans, accelerate)
+    return answer.frame()
 
 
 def read_spans(q: Sequence[int], n_bars: int) -> tuple[int, ...]:
@@ -118,15 +127,15 @@ def read_spans(q: Sequence[int], n_bars: int) -> tuple[int, ...]:
     return (1, *spans)
 
 
-def reversion_table(
-    rows: PairRows, centred: FloatArray, fit: HedgeFit, structure: StructureGram, *, accelerate: bool | None
-) -> pd.DataFrame:
-    """Make the table of `reversion_pairs` from the fits of the sound pairs and what is known of the panel."""
-    moves = structure.of_spreads(fit.y, fit.x, fit.beta)
-    collinear, still = fit.r_squared >= _COLLINEAR, moves.squares[0] == 0.0
-    crossings = count_crossings(centred, fit.y, fit.x, fit.beta, accelerate=accelerate)
-    ratios = dict(zip(structure.spans[1:], moves.variance_ratios(), strict=True))
-    numbers = {"hurst": moves.hurst(), **{f"variance_ratio_{span}": ratio for span, ratio in ratios.items()}}
-    columns = {name: rows.floats(np.where(collinear, np.nan, values)) for name, values in numbers.items()}
-    reasons = rows.reasons({"the spread does not move": still, "the series are collinear: one asset twice": collinear})
-    return rows.table({"crossings": rows.counts(crossings, collinear), **columns}, reasons)
+def _describe_window(
+    answer: SpreadAnswer, values: FloatArray, window: Window, spans: tuple[int, ...], accelerate: bool | None
+) -> None:
+    used, legs = np.unique([answer.y[window.pairs], answer.x[window.pairs]], return_inverse=True)
+    series = values[:, used]
+    dull = {int(used[at]): problem for at, problem in dull_series(series, "c").items()}
+    sound = ~np.isin(used[legs], list(dull)).any(axis=0)
+    y, x = legs[:, sound]
+    gram, structure = LaggedGram.of(series, 0), StructureGram.of(series, spans)
+    spreads = describe_spreads(series, gram, structure, y, x, accelerate=accelerate)
+    answer.put(window.pairs[sound], spreads, window.n_bars)
+    answer.blame_series(window.pairs[~sound], dull)

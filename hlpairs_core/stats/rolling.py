@@ -4,20 +4,21 @@ import operator
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hlpairs_core._typing import FloatArray, LagRule
+from hlpairs_core._typing import FloatArray, IntArray, LagRule
 from hlpairs_core.exceptions import InputError
+from hlpairs_core.stats._answer import Answer
 from hlpairs_core.stats._batch import engle_granger_from_gram
 from hlpairs_core.stats._gram import LaggedGram
-from hlpairs_core.stats._inputs import lag_plan, series_problems
-from hlpairs_core.stats._pair_rows import PairRows
-from hlpairs_core.stats._residual import hedge
+from hlpairs_core.stats._history import dull_series
+from hlpairs_core.stats._inputs import lag_plan, pair_positions
 from hlpairs_core.stats._rolling_products import RollingProducts
+from hlpairs_core.stats._spreads import SpreadAnswer, describe_spreads
 from hlpairs_core.stats._structure import StructureGram
-from hlpairs_core.stats.engle_granger import _columns, _reasons
-from hlpairs_core.stats.reversion_pairs import read_spans, reversion_table
+from hlpairs_core.stats.reversion_pairs import read_spans
 from hlpairs_core.stats.rolling_window import Bar, RollingWindow
 
 __all__ = ["RollingScreen"]
@@ -66,16 +67,21 @@ class RollingScreen:
     The series are those of the first window for good. Where one is listed or delisted, call `restart` with a
     window of the new ones: products with a new series need all its bars anyhow.
 
+    A linear trend in the regression is not supported.
+
     No method writes to an array that another object may hold: ``copy.copy`` makes an independent screen at no
-    cost, and pickling moves ``8 (max_lag + len(q) + 2) n ** 2`` bytes and the window.
+    cost, and pickling moves about ``8 (max_lag + len(q) + 2) n ** 2`` bytes and the window.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from hlpairs_core.stats import engle_granger_pairs
     >>> walks = np.cumsum(np.random.default_rng(7).normal(size=(501, 3)), axis=0)
     >>> screen = RollingScreen(walks[:500])
     >>> screen.append(walks[500], time=500)
-    >>> screen.tests().equals(engle_granger_pairs(walks[1:]))
+    >>> difference = screen.tests()["t_stat"] - engle_granger_pairs(walks[1:])["t_stat"]
+    >>> bool(difference.abs().max() < 1e-9)
+    True
     """
 
     def __init__(
@@ -174,21 +180,31 @@ class RollingScreen:
 
     def tests(self, pairs: Iterable[tuple[Hashable, Hashable]] | None = None) -> pd.DataFrame:
         """Return the table of `engle_granger_pairs` for the window as it is now."""
-        rows, (_, gram) = self._rows(pairs), self._panel()
-        y, x = rows.y[rows.sound], rows.x[rows.sound]
+        answer = Answer(self.labels, *pair_positions(self.labels, pairs))
+        _, gram = self._panel()
+        sound = self._judgeable(answer)
+        y, x = answer.y[sound], answer.x[sound]
         tests = engle_granger_from_gram(gram, y, x, self._plan, accelerate=self._accelerate)
-        reasons = pd.Series(_reasons(tests, rows.sound, rows.y, rows.x, rows.faults), dtype=str)
-        return rows.table(_columns(tests, rows.sound, len(rows.y)), reasons)
+        answer.put(sound, tests, gram.n_bars)
+        return answer.frame()
 
     def reversion(self, pairs: Iterable[tuple[Hashable, Hashable]] | None = None) -> pd.DataFrame:
         """Return the table of `reversion_pairs` for the window as it is now."""
-        rows, (products, gram) = self._rows(pairs), self._panel()
-        fit = hedge(gram, rows.y[rows.sound], rows.x[rows.sound])
+        answer = SpreadAnswer(self.labels, *pair_positions(self.labels, pairs), self._spans)
+        products, gram = self._panel()
         structure = StructureGram.from_products(self._values, self._spans, products.structure)
-        return reversion_table(rows, self._values - gram.mean, fit, structure, accelerate=self._accelerate)
+        sound = self._judgeable(answer)
+        y, x = answer.y[sound], answer.x[sound]
+        spreads = describe_spreads(self._values, gram, structure, y, x, accelerate=self._accelerate)
+        answer.put(sound, spreads, gram.n_bars)
+        return answer.frame()
 
-    def _rows(self, pairs: Iterable[tuple[Hashable, Hashable]] | None) -> PairRows:
-        return PairRows.of(self.labels, series_problems(self._values), pairs)
+    def _judgeable(self, answer: Answer | SpreadAnswer) -> IntArray:
+        """Return the pairs of which both series move, and say what is wrong with the others."""
+        dull = dull_series(self._values, "c")
+        spoilt = np.isin([answer.y, answer.x], list(dull)).any(axis=0)
+        answer.blame_series(np.flatnonzero(spoilt), dull)
+        return np.flatnonzero(~spoilt)
 
     def _show(self, values: FloatArray) -> None:
         self._values = values

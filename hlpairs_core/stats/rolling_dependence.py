@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from hlpairs_core._typing import DependenceMethod, FloatArray, IntArray
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats._comovement import centred_products, normalised, sign_products
+from hlpairs_core.stats._comovement import centred_products, centred_ranks, normalised, sign_products, whole_products
 from hlpairs_core.stats.rolling_window import Bar, RollingWindow
 
 __all__ = ["RollingDependence"]
@@ -56,6 +55,7 @@ class RollingDependence:
     Examples
     --------
     >>> import numpy as np
+    >>> from hlpairs_core.stats import dependence
     >>> returns = np.random.default_rng(7).normal(size=(501, 3))
     >>> rolling = RollingDependence(returns[:500])
     >>> rolling.append(returns[500], time=500)
@@ -73,7 +73,7 @@ class RollingDependence:
         if len(values) < 2:
             raise InputError(f"returns must have at least two rows, got {len(values)}")
         if "spearman" in methods:
-            self._ranks: IntArray = _doubled(rankdata(values, axis=0)) - (len(values) + 1)
+            self._ranks: IntArray = centred_ranks(values)
         if "kendall" in methods:
             self._signs: IntArray = sign_products(values).astype(np.int64)
 
@@ -132,13 +132,8 @@ class RollingDependence:
         if method == "pearson":
             return centred_products(self._window.values)
         if method == "spearman":
-            ranks = self._ranks.astype(np.float64)
-            return ranks.T @ ranks
+            return whole_products(self._ranks)
         return self._signs.astype(np.float64)
-
-
-def _doubled(ranks: FloatArray) -> IntArray:
-    return np.rint(2.0 * ranks).astype(np.int64)
 
 
 def _signs_against(bar: FloatArray, others: FloatArray) -> NDArray[np.float32]:

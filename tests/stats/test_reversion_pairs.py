@@ -112,18 +112,31 @@ def test_a_series_that_says_nothing_leaves_nan_and_a_reason_and_spoils_no_other_
     table.loc[3, "C"] = np.nan
     frame = describe(table)
     told = frame.set_index(["y", "x"])["reason"]
-    assert told["A", "B"] == "B is constant"
-    assert told["B", "C"] == "B is constant; C has 1 missing or infinite of 150 values"
+    assert told["A", "B"] == "B is constant over 150 bars"
+    assert told["A", "C"] == "C has 1 missing of 150 values, the first at 3"
     assert told["A", "D"] == ""
-    numbers = frame.columns[2:-1]
+    numbers = ["crossings", "hurst", "variance_ratio_2", "variance_ratio_16"]
     assert frame.loc[frame["reason"] != "", numbers].isna().all(axis=None)
     alone = describe(table[["A", "D"]])
     pd.testing.assert_frame_equal(frame[frame["reason"] == ""].reset_index(drop=True), alone, rtol=1e-9)
 
 
+def test_series_that_were_listed_at_different_times_are_described_on_their_common_bars(describe: Describe) -> None:
+    table = prices()
+    table.loc[:49, "C"] = np.nan
+    table.loc[120:, "B"] = np.nan
+    table.loc[:132, "D"] = np.nan
+    frame = describe(table).set_index(["y", "x"])
+    for y, x, rows in [("A", "B", slice(0, 119)), ("B", "C", slice(50, 119)), ("A", "C", slice(50, 149))]:
+        alone = describe(table.loc[rows, [y, x]].reset_index(drop=True)).iloc[0, 2:]
+        pd.testing.assert_series_equal(frame.loc[(y, x)], alone, rtol=1e-9, check_names=False)
+    assert frame.loc[("A", "D"), "reason"] == "A and D have 17 bars in common: the longest q needs 18"
+    assert frame["n_obs"].tolist() == [120, 100, 17, 70, 0, 17]
+
+
 def test_no_pair_that_can_be_judged_still_gives_a_table(describe: Describe) -> None:
     frame = describe(pd.DataFrame({"A": [1.0] * 30, "B": [2.0] * 30}))
-    assert frame["reason"].tolist() == ["A is constant; B is constant"]
+    assert frame["reason"].tolist() == ["A is constant over 30 bars; B is constant over 30 bars"]
     assert frame["crossings"].isna().all()
 
 

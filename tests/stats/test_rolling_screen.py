@@ -1,6 +1,8 @@
 """A screen that follows a moving window, against the same screen of the whole window."""
 
 import copy
+import doctest
+import importlib
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -171,7 +173,7 @@ def test_a_coin_that_stands_still_for_a_whole_window_is_told_and_comes_back(star
         screen.append(table.iloc[bar], time=table.index[bar])
         if bar % 10 == 9:
             assert_as_all_at_once(screen, table.iloc[bar - 79 : bar + 1])
-            told = screen.tests().query("reason == 'C2 is constant'")
+            told = screen.tests().query("reason == 'C2 is constant over 80 bars'")
             assert told[["y", "x"]].eq("C2").any(axis=1).sum() in (0, 4)
             still += len(told) > 0
     assert still == 4
@@ -305,3 +307,9 @@ def test_the_window_is_not_tied_to_the_caller_s_array() -> None:
 def test_an_impossible_start_is_refused(table: object, options: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         RollingScreen(table, **options)
+
+
+@pytest.mark.parametrize(("name", "examples"), [("rolling", 7), ("rolling_dependence", 6), ("reversion_pairs", 5)])
+def test_the_examples_in_the_documentation_are_true(name: str, examples: int) -> None:
+    module = importlib.import_module(f"hlpairs_core.stats.{name}")
+    assert doctest.testmod(module) == doctest.TestResults(failed=0, attempted=examples)
