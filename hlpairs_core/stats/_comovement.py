@@ -31,7 +31,8 @@ def rank_products(values: FloatArray) -> FloatArray:
 
 def centred_ranks(values: FloatArray) -> IntArray:
     """Return twice the average ranks about their means, shape (T, n): whole numbers, ties included."""
-    return np.rint(2.0 * rankdata(values, axis=0)).astype(np.int64) - (len(values) + 1)
+    doubled: IntArray = np.rint(2.0 * rankdata(values, axis=0)).astype(np.int64)
+    return doubled - (len(values) + 1)
 
 
 def whole_products(numbers: IntArray) -> FloatArray:
