@@ -2,12 +2,11 @@
 
 Ours: a closed bar is taken in and every table is made: the Engle-Granger tests with lags by AIC, variance ratios,
 Hurst exponents and crossings of all pairs, and three correlation matrices. Peers and ours take turns in one process,
-so that a busy moment of the machine hits them alike. Peers that go pair by pair are timed on a fresh random sample in
+so that a busy moment of the machine hits them alike; what counts is processor time. Peers that go pair by pair are timed on a fresh random sample in
 each round and scaled to all pairs; ours runs all pairs.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +18,7 @@ from arch.unitroot import VarianceRatio
 from statsmodels.tsa.stattools import coint
 
 from benchmarks.engle_granger import synthetic
-from benchmarks.report import Report
+from benchmarks.report import Report, processor_seconds
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.stats import RollingDependence, RollingScreen, dependence, engle_granger_pairs, reversion_pairs
 
@@ -50,9 +49,9 @@ def _one_bar(prices: FloatArray, rng: np.random.Generator) -> tuple[Rows, Number
         parts = _peers(window, rng)
         times[PEERS].append(sum(parts.values()))
         shares.append(parts["cointegration"] / sum(parts.values()))
-        times["ours, afresh"].append(_seconds(partial(_afresh, window)))
+        times["ours, afresh"].append(processor_seconds(partial(_afresh, window)))
         for name, one in live.items():
-            times[name] += [_seconds(one.next_bar) for _ in range(BARS_PER_ROUND)]
+            times[name] += [processor_seconds(one.next_bar) for _ in range(BARS_PER_ROUND)]
     what = f"{N_SERIES} series, {N_BARS} bars, {N_SERIES * (N_SERIES - 1) // 2:,} pairs, lags by AIC, synthetic prices"
     off = max(one.error() for one in live.values())
     ratios = {f"times_{name}": _ratio(times, f"ours, {name}") for name in engines}
@@ -103,10 +102,10 @@ def _peers(prices: FloatArray, rng: np.random.Generator) -> dict[str, float]:
     scale = N_SERIES * (N_SERIES - 1) / 2 / PAIRS
     pairs = [rng.choice(N_SERIES, 2, replace=False) for _ in range(PAIRS)]
     moves = pd.DataFrame(np.diff(prices, axis=0))
-    correlations = sum(_seconds(partial(moves.corr, method=method)) for method in ("pearson", "spearman"))
+    correlations = sum(processor_seconds(partial(moves.corr, method=method)) for method in ("pearson", "spearman"))
     return {
-        "cointegration": scale * _seconds(lambda: [_coint(prices[:, y], prices[:, x]) for y, x in pairs]),
-        "spreads": scale * _seconds(lambda: [_describe(prices[:, y], prices[:, x]) for y, x in pairs]),
+        "cointegration": scale * processor_seconds(lambda: [_coint(prices[:, y], prices[:, x]) for y, x in pairs]),
+        "spreads": scale * processor_seconds(lambda: [_describe(prices[:, y], prices[:, x]) for y, x in pairs]),
         "correlations": correlations + _pandas_kendall(moves, rng),
     }
 
@@ -127,7 +126,7 @@ def _pandas_kendall(moves: pd.DataFrame, rng: np.random.Generator) -> float:
     """Seconds pandas takes for Kendall's matrix, scaled from some columns by the number of pairs."""
     some = moves[rng.choice(moves.shape[1], COINS, replace=False)]
     share = moves.shape[1] * (moves.shape[1] - 1) / (COINS * (COINS - 1))
-    return _seconds(partial(some.corr, method="kendall")) * share
+    return processor_seconds(partial(some.corr, method="kendall")) * share
 
 
 def _kendall(moves: FloatArray, rng: np.random.Generator) -> tuple[Rows, Numbers]:
@@ -136,7 +135,7 @@ def _kendall(moves: FloatArray, rng: np.random.Generator) -> tuple[Rows, Numbers
     for at in range(ROUNDS):
         window = pd.DataFrame(moves[at * BARS_PER_ROUND :][: LONG - 1])
         times["pandas"].append(_pandas_kendall(window, rng))
-        times["ours"] += [_seconds(partial(_next_matrix, rolling, *next(bars))) for _ in range(BARS_PER_ROUND)]
+        times["ours"] += [processor_seconds(partial(_next_matrix, rolling, *next(bars))) for _ in range(BARS_PER_ROUND)]
     now = moves[ROUNDS * BARS_PER_ROUND :][: LONG - 1]
     equal = bool((rolling.matrix("kendall") == dependence(now, method="kendall")).all())
     rows = [("Kendall's matrix, one new bar", f"{moves.shape[1]} series, {LONG} bars of prices"), *_rows(times)]
@@ -168,9 +167,3 @@ def _rows(times: Times) -> Rows:
 
 def _ratio(times: Times, ours: str) -> float:
     return median(next(iter(times.values()))) / median(times[ours])
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

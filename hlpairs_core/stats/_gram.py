@@ -110,8 +110,8 @@ def centre(series: FloatArray, trend: Trend) -> tuple[FloatArray, FloatArray, Li
 def _lagged_products(differences: FloatArray, max_lag: int) -> FloatArray:
     n_differences, n_series = differences.shape
     products = np.empty((max_lag + 1, n_series, n_series))
-    now = differences[max_lag:].T
+    now, product = differences[max_lag:].T, np.empty((n_series, n_series))
     for lag in range(max_lag + 1):
-        product = now @ differences[max_lag - lag : n_differences - lag]
+        np.matmul(now, differences[max_lag - lag : n_differences - lag], out=product)
         np.add(product, product.T, out=products[lag])
     return products
