@@ -2,8 +2,8 @@
 
 Ours: a closed bar is taken in and every table is made: the Engle-Granger tests with lags by AIC, variance ratios,
 Hurst exponents and crossings of all pairs, and three correlation matrices. Peers and ours take turns in one process,
-so that a busy moment of the machine hits them alike; what counts is processor time. Peers that go pair by pair are timed on a fresh random sample in
-each round and scaled to all pairs; ours runs all pairs.
+in processor time, so that a busy machine matters little. Peers that go pair by pair are timed on a fresh random
+sample in each round and scaled to all pairs; ours runs all pairs.
 """
 
 from collections.abc import Iterator
