@@ -2,11 +2,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import backfill, engle_granger, latency, simulated_market, store, ticks
+from benchmarks import backfill, engle_granger, latency, rolling, screen_growth, simulated_market, store, ticks
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
+    "rolling": rolling.run,
+    "screen_growth": screen_growth.run,
     "simulated_market": simulated_market.run,
     "store": store.run,
     "ticks": ticks.run,
@@ -14,7 +16,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "backfill": backfill.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
-SHORT = ("engle_granger", "simulated_market", "store", "ticks")
+SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from hlpairs_core.market import MarketState, Panel, PanelReport
     from hlpairs_core.screening import Candidate, ScreenResult, ScreenSettings, mark, screen
-    from hlpairs_core.stats import engle_granger_pairs
+    from hlpairs_core.stats import RollingDependence, RollingScreen, engle_granger_pairs, reversion_pairs
 
 _HOME = {
     "MAINNET_URL": "exchange",
@@ -33,12 +33,15 @@ _HOME = {
     "OrderBook": "exchange",
     "Panel": "market",
     "PanelReport": "market",
+    "RollingDependence": "stats",
+    "RollingScreen": "stats",
     "ScreenResult": "screening",
     "ScreenSettings": "screening",
     "WeightBudget": "exchange",
     "connect": "engine",
     "engle_granger_pairs": "stats",
     "mark": "screening",
+    "reversion_pairs": "stats",
     "screen": "screening",
 }
 
@@ -54,12 +57,15 @@ __all__ = [
     "OrderBook",
     "Panel",
     "PanelReport",
+    "RollingDependence",
+    "RollingScreen",
     "ScreenResult",
     "ScreenSettings",
     "WeightBudget",
     "connect",
     "engle_granger_pairs",
     "mark",
+    "reversion_pairs",
     "screen",
 ]
 

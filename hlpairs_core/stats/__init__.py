@@ -4,9 +4,14 @@ from hlpairs_core.stats.dependence import dependence
 from hlpairs_core.stats.engle_granger import engle_granger_pairs
 from hlpairs_core.stats.mackinnon import CriticalValues, mackinnon_critical_values, mackinnon_p
 from hlpairs_core.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, expected_false_positives
+from hlpairs_core.stats.reversion_pairs import reversion_pairs
+from hlpairs_core.stats.rolling import RollingScreen
+from hlpairs_core.stats.rolling_dependence import RollingDependence
 
 __all__ = [
     "CriticalValues",
+    "RollingDependence",
+    "RollingScreen",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "dependence",
@@ -14,4 +19,5 @@ __all__ = [
     "expected_false_positives",
     "mackinnon_critical_values",
     "mackinnon_p",
+    "reversion_pairs",
 ]
