@@ -90,12 +90,12 @@ class KeptScreens:
         """
         for closed_ms, waiting in list(self._waiting.items()):
             table, final = waiting
-            self._screens.add(table, final=final)
+            if self._screens.add(table, final=final):
+                text, said = "kept the pairs of the bar that closed at %s", {"screen_closed_ms": closed_ms}
+                log.info(text, iso(closed_ms / 1000), extra=said)
             # A later answer of the bar may have come meanwhile.
             if self._waiting.get(closed_ms) is waiting:
                 del self._waiting[closed_ms]
-            text, said = "kept the pairs of the bar that closed at %s", {"bar_closed_ms": closed_ms}
-            log.info(text, iso(closed_ms / 1000), extra=said)
             self._screens.prune()
 
 

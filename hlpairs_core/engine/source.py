@@ -20,7 +20,7 @@ from hlpairs_core.engine.snapshot import describe_market
 from hlpairs_core.engine.state import State
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import OrderBook
-from hlpairs_core.market._frames import as_utc
+from hlpairs_core.market import as_utc
 from hlpairs_core.store import Journal, ScreenHistory, Screens
 
 __all__ = ["EngineSource", "Parts"]
