@@ -37,7 +37,7 @@ from hlpairs_core.engine.state import State
 from hlpairs_core.exchange import HyperliquidClient, QuoteEvent, Subscription, WeightBudget
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.simulation import SimulatedExchange, synthetic_market
-from hlpairs_core.store import Journal
+from hlpairs_core.store import Journal, Screens
 
 N_COINS, TICKS_A_SECOND, SECONDS = 190, 10, 30.0
 
@@ -123,6 +123,8 @@ async def _measure() -> Report:
         hub, metrics, stream = Hub(build_payload(state, now=time.time())), Metrics(), TickingStream()
         journal = Journal(folder / "journal.sqlite", time.time)
         stack.callback(journal.close)
+        screens = Screens(folder / "screens.sqlite", time.time)
+        stack.callback(screens.close)
         refitter = Refitter(lambda: ThreadPoolExecutor(1))
         stack.callback(refitter.close)
         around = Surroundings(
@@ -130,6 +132,7 @@ async def _measure() -> Report:
             budget=budget,
             history=History(folder / client.stamp.name, "1h"),
             journal=journal,
+            screens=screens,
             state=state,
             hub=hub,
             metrics=metrics,

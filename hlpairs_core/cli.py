@@ -1,4 +1,4 @@
-"""The command line: ``hlpairs dashboard | engine | simulate | backfill | screen | store | backup | restore | doctor``.
+"""The command line: ``hlpairs dashboard | engine | simulate | backfill | screen | history | store | backup`` and more.
 
 Each command imports what it needs when it runs, so that ``--help`` answers at once.
 """
@@ -257,6 +257,30 @@ def screen(market: str | None, data_dir: Path | None, as_json: bool, rows: int) 
     settings = load_settings(market=market, data_dir=data_dir)
     result = screen_once(settings, market=market, note=lambda line: click.echo(line, err=True))
     click.echo(json.dumps(to_json(result, rows), allow_nan=False) if as_json else to_text(result, rows))
+
+
+@main.command()
+@click.argument("y")
+@click.argument("x")
+@_data
+@click.option("--market", metavar="NAME", help="as `hlpairs store` names it; needed where several have been screened")
+@click.option("--since", metavar="TIME", help="only bars that closed then or later, such as 2025-06-01T00:00Z")
+@click.option("--rows", type=click.IntRange(1), default=24, show_default=True, help="newest bars to print")
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+def history(
+    y: str, x: str, data_dir: Path | None, market: str | None, since: str | None, rows: int, as_json: bool
+) -> None:
+    """Say what each screen found of the pair Y X (in either order); an engine may go on meanwhile.
+
+    Example: hlpairs history ETH BTC --since 2025-06-01T00:00Z
+    """
+    from hlpairs_core.market import as_utc
+    from hlpairs_core.settings import load_settings
+    from hlpairs_core.store.history_text import history_json, history_text, screens_of
+
+    screens = screens_of(load_settings(data_dir=data_dir).data_dir, market)
+    past = screens.pair(y, x, since=None if since is None else as_utc(since, "--since")).tail(rows)
+    click.echo(json.dumps(history_json(past), allow_nan=False) if as_json else history_text(past))
 
 
 @main.command()

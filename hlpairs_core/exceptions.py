@@ -4,7 +4,8 @@
 
     HlpairsError
     ├── InputError (also ValueError)      an argument that cannot be worked with
-    │   └── SettingsError                 a setting from the environment, `.env` or the command line
+    │   ├── SettingsError                 a setting from the environment, `.env` or the command line
+    │   └── UnknownPair                   no screen that is kept has it
     ├── ExchangeError                     the exchange, or something that poses as one
     │   ├── ExchangeUnavailable           no usable answer after all retries
     │   │   ├── CircuitOpen               not asked: it kept failing; says when it is asked again
@@ -38,6 +39,7 @@ __all__ = [
     "StoreError",
     "StoreNotWritable",
     "UnknownCoin",
+    "UnknownPair",
 ]
 
 
@@ -51,6 +53,10 @@ class InputError(HlpairsError, ValueError):
 
 class SettingsError(InputError):
     """A setting has a value that is not allowed."""
+
+
+class UnknownPair(InputError):
+    """No screen that is kept has tested this pair."""
 
 
 class ExchangeError(HlpairsError):

@@ -1,6 +1,6 @@
 """Numbers in sentences: rounding must not make a sentence contradict itself."""
 
-__all__ = ["by_luck", "digits_to_exceed", "signed", "stated", "told_apart"]
+__all__ = ["by_luck", "digits_to_exceed", "printable", "signed", "stated", "told_apart"]
 
 _MOST_DIGITS = 17
 
@@ -35,6 +35,11 @@ def signed(value: float, digits: int) -> str:
 def by_luck(count: float) -> str:
     """Write an expected count: few are not rounded to none."""
     return f"{count:,.0f}" if count >= 10 else f"{count:.2g}"
+
+
+def printable(text: str) -> str:
+    """Return text in which what could steer a terminal is shown and not obeyed: names come from the exchange."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _read(text: str) -> float:

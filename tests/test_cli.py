@@ -5,7 +5,10 @@ from click.testing import CliRunner
 
 from hlpairs_core.cli import main
 
-COMMANDS = ("dashboard", "engine", "simulate", "backfill", "screen", "record", "store", "backup", "restore", "doctor")
+COMMANDS = (
+    *("dashboard", "engine", "simulate", "backfill", "screen", "history"),
+    *("record", "store", "backup", "restore", "doctor"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import httpx
 
 from hlpairs_core.engine.payload import TopPayload
-from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError
+from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError, UnknownPair
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,7 @@ __all__ = ["EngineClient"]
 
 # The engine may have to wait for its turn in the exchange's weight budget.
 FETCH_SECONDS = 180.0
+PAIR_HISTORY = "/pairs/history"
 FETCHED = ("/candles", "/funding", "/books")
 
 
@@ -82,6 +83,31 @@ class EngineClient:
     def history(self, window: str = "15m") -> list[dict[str, Any]]:
         """Return the snapshots of the last `window` (such as ``"15m"`` or ``"2h"``) of wall time, oldest first."""
         return cast("list[dict[str, Any]]", self._json("/pairs/top/history", window=window)["snapshots"])
+
+    def pair_history(self, y: str, x: str, since: "pd.Timestamp | str | None" = None) -> "pd.DataFrame":
+        """Return what each screen found of a pair, oldest first.
+
+        Parameters
+        ----------
+        y, x : str
+            Its coins, in either order. In which one a screen tested them, its row says.
+        since : time with a zone, optional
+            Only bars that closed then or later.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `hlpairs_core.store.ScreenHistory.pair`: times, ``y, x``, p, q, t and z, β, half-life,
+            expected reversion, costs and net edge, and the gates that the pair failed.
+
+        Raises
+        ------
+        InputError
+            If both are the same coin, or `since` is no time with a zone.
+        UnknownPair
+            If no screen that is kept has tested the pair, or listed a coin.
+        """
+        return self._table(PAIR_HISTORY, y=y, x=x, **({} if since is None else {"since": str(since)}))
 
     def health(self) -> dict[str, Any]:
         """Return whether the engine works, and what is wrong if it does not."""
@@ -191,6 +217,8 @@ class EngineClient:
             response = self._http.get(path, params=params, timeout=slow)
         except httpx.HTTPError as error:
             raise EngineUnreachable(self._unreachable(error)) from error
+        if response.status_code == 404 and path == PAIR_HISTORY:
+            raise UnknownPair(response.text.strip())
         if response.status_code == 400:
             raise InputError(response.text.strip())
         if response.status_code not in ok:
@@ -205,9 +233,12 @@ class EngineClient:
             raise EngineError(f"what answers {path} at {self.url} is no engine: {response.text[:80]!r}") from error
 
     def _frame(self, path: str, coins: Iterable[str] | None, **params: Any) -> "pd.DataFrame":
+        return self._table(path, **_named(coins), **params)
+
+    def _table(self, path: str, **params: Any) -> "pd.DataFrame":
         import pandas as pd
 
-        content = self._get(path, **_named(coins), **params).content
+        content = self._get(path, **params).content
         try:
             return pd.read_parquet(io.BytesIO(content))
         except (ValueError, OSError) as error:  # pyarrow's errors are among them

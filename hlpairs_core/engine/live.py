@@ -19,6 +19,7 @@ from hlpairs_core.engine.diary import Diary
 from hlpairs_core.engine.feed import Feed, Stream
 from hlpairs_core.engine.filler import Filler
 from hlpairs_core.engine.history import History
+from hlpairs_core.engine.kept_screens import KeptScreens
 from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.polls import Polls
 from hlpairs_core.engine.recorder import MINUTES_AT_ONCE, Recorder
@@ -33,7 +34,7 @@ from hlpairs_core.exceptions import StoreError
 from hlpairs_core.exchange import HyperliquidClient, WeightBudget
 from hlpairs_core.market.minutes import Minutes
 from hlpairs_core.screening import ScreenSettings
-from hlpairs_core.store import Journal
+from hlpairs_core.store import Journal, Screens
 
 __all__ = ["LiveEngine", "Surroundings"]
 
@@ -50,7 +51,7 @@ class Surroundings:
     ----------
     client, budget : HyperliquidClient, WeightBudget
         The one way to ask the exchange, and what requests may weigh.
-    history, journal : History, Journal
+    history, journal, screens : History, Journal, Screens
         What is stored of the market.
     state, hub, metrics : State, Hub, Metrics
         What is known, who listens, and the instruments.
@@ -68,6 +69,7 @@ class Surroundings:
     budget: WeightBudget
     history: History
     journal: Journal
+    screens: Screens
     state: State
     hub: Hub
     metrics: Metrics
@@ -95,6 +97,7 @@ class LiveEngine:
     def __init__(self, around: Surroundings, *, stream: Stream | None, record: bool) -> None:
         self._around, state, clock = around, around.state, around.clock
         self.diary = Diary(around.journal, state.problems)
+        self.kept_screens = KeptScreens(around.screens, state.problems, sleep=around.sleep)
         self.contexts = Contexts(around.client, state=state, clock=clock)
         self.books = Books(around.client, clock=clock)
         self.closes = Closes(around.history)
@@ -130,7 +133,7 @@ class LiveEngine:
             state=around.state,
             clock=around.clock,
         )
-        return Parts(archive, self.selector, self.filler, self.feed, around.history, around.journal)
+        return Parts(archive, self.selector, self.filler, self.feed, around.history, around.journal, around.screens)
 
     @property
     def works(self) -> dict[str, Step]:
@@ -140,6 +143,7 @@ class LiveEngine:
             "ticks": self.ticks.step,
             "polling": self.polls.step,
             "snapshots": self.ticks.keep,
+            "screens": self.kept_screens.step,
             "backfill": self.filler.step,
         }
         if self.feed is not None:
@@ -149,8 +153,10 @@ class LiveEngine:
         return works
 
     def chosen(self, final: bool) -> None:
-        """Publish a new selection, and keep a bar's final one for ever."""
+        """Publish a new selection, keep its table, and a bar's final answer for ever."""
         self.ticks.publish()
+        if self._around.state.selection is not None:
+            self.kept_screens.add(self._around.state.selection.table, final=final)
         payload = self._around.hub.current
         if final and payload["bar"] is not None:
             closed_ms = int(datetime.fromisoformat(payload["bar"]["closed_at"]).timestamp() * 1000)
@@ -168,6 +174,10 @@ class LiveEngine:
             self.diary.write_verdicts()
         except StoreError as error:
             log.warning("%s. Verdicts that are lost: %d", error, self.diary.waiting)
+        try:
+            self.kept_screens.write()
+        except StoreError as error:
+            log.warning("%s. Screens whose tables are lost: %d", error, self.kept_screens.waiting)
 
     def _selector(self) -> Selector:
         around = self._around

@@ -24,7 +24,8 @@ from hlpairs_core.exchange.tap import Tap
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.session import SessionWriter
 from hlpairs_core.settings import Settings
-from hlpairs_core.store import Journal
+from hlpairs_core.store import Journal, Screens
+from hlpairs_core.store.markets import JOURNAL, SCREENS
 
 __all__ = ["market_client", "run_live", "weight_budget"]
 
@@ -81,8 +82,10 @@ async def run_live(
         state.hear(stamp)
         client = await stack.enter_async_context(open_client(venue, budget, tap))
         folder = settings.data_dir / stamp.name
-        journal = Journal(folder / "journal.sqlite", clock)
+        journal = Journal(folder / JOURNAL, clock)
         stack.callback(journal.close)
+        screens = await asyncio.to_thread(Screens, folder / SCREENS, clock)
+        stack.callback(screens.close)
         refitter = Refitter()
         stack.callback(refitter.close)
         around = Surroundings(
@@ -90,6 +93,7 @@ async def run_live(
             budget=budget,
             history=await asyncio.to_thread(History, folder, screening.interval),
             journal=journal,
+            screens=screens,
             state=state,
             hub=hub,
             metrics=metrics,

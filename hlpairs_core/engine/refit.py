@@ -9,16 +9,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
+from hlpairs_core.engine.kept_screens import screen_table
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import MarketState, Panel
 from hlpairs_core.screening import ScreenResult, ScreenSettings, screen
+from hlpairs_core.store import ScreenTable
 
-__all__ = ["Refitter", "ScreenJob", "screen_bar"]
+__all__ = ["Refitter", "ScreenJob", "ScreenedBar", "screen_bar"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,10 @@ class ScreenJob:
         Long frames from the store; `funding` may be empty.
     closed_at : pandas.Timestamp
         Close of the newest closed bar; what came later is not looked at.
+    settings, costs, market : ScreenSettings, CostModel, MarketState
+        As `screen` takes them.
+    best : int
+        How many candidates are wanted back.
     """
 
     candles: pd.DataFrame
@@ -39,10 +46,30 @@ class ScreenJob:
     settings: ScreenSettings
     costs: CostModel
     market: MarketState
+    best: int
 
 
-def screen_bar(job: ScreenJob) -> tuple[ScreenResult, float]:
-    """Screen one bar; return the result and the seconds it took."""
+@dataclass(frozen=True, eq=False)
+class ScreenedBar:
+    """What comes back from the worker: eighteen thousand pairs as plain numbers, and few with all that is said of them.
+
+    Attributes
+    ----------
+    result : ScreenResult
+        Of the screen; its candidates are cut down to the best ones and the nearest miss.
+    table : ScreenTable
+        Every tested pair.
+    seconds : float
+        How long the screen took.
+    """
+
+    result: ScreenResult
+    table: ScreenTable
+    seconds: float
+
+
+def screen_bar(job: ScreenJob) -> ScreenedBar:
+    """Screen one bar."""
     started = time.perf_counter()
     panel = Panel.from_candles(
         job.candles,
@@ -51,7 +78,15 @@ def screen_bar(job: ScreenJob) -> tuple[ScreenResult, float]:
         end=job.closed_at,
     )
     result = screen(panel, settings=job.settings, costs=job.costs, market=job.market)
-    return result, time.perf_counter() - started
+    return ScreenedBar(_best(result, job.best), screen_table(result), time.perf_counter() - started)
+
+
+def _best(result: ScreenResult, count: int) -> ScreenResult:
+    pairs, miss = result.candidates, result.nearest_miss
+    wanted = np.arange(len(pairs)) < count
+    if miss is not None:  # it may be far down: it fails the fewest gates, whatever its edge
+        wanted |= ((pairs["y"] == miss.y) & (pairs["x"] == miss.x)).to_numpy()
+    return replace(result, candidates=pairs[wanted].reset_index(drop=True))
 
 
 def _spawn() -> Executor:
@@ -85,7 +120,7 @@ class Refitter:
         self._make = executor
         self._executor: Executor | None = None
 
-    async def run(self, job: ScreenJob) -> tuple[ScreenResult, float]:
+    async def run(self, job: ScreenJob) -> ScreenedBar:
         """Screen one bar in the worker.
 
         Raises

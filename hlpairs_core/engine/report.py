@@ -19,6 +19,7 @@ from hlpairs_core.exchange import OrderBook
 from hlpairs_core.market import MarketState, Panel
 from hlpairs_core.screening import ScreenResult, screen
 from hlpairs_core.settings import Settings
+from hlpairs_core.wording import printable
 
 __all__ = ["market_state", "screen_once", "to_json", "to_text", "wait_until_ready"]
 
@@ -119,7 +120,7 @@ def to_text(result: ScreenResult, rows: int) -> str:
     """Return the verdict, the funnel and the best candidates as lines for a terminal."""
     funnel = result.funnel
     lines = [
-        f"At {result.closed_at:%Y-%m-%d %H:%M} UTC: {_printable(result.verdict.text)}",
+        f"At {result.closed_at:%Y-%m-%d %H:%M} UTC: {printable(result.verdict.text)}",
         f"{funnel.coins_eligible} of {funnel.coins_listed} coins, {funnel.pairs:,} pairs, "
         f"{funnel.pairs_dependent:,} tested, {funnel.pairs_cointegrated:,} cointegrated "
         f"(luck alone: {funnel.expected_by_luck:,.0f}), {funnel.pairs_at_entry:,} at entry, "
@@ -129,7 +130,7 @@ def to_text(result: ScreenResult, rows: int) -> str:
     head = result.candidates.head(rows)
     table = pd.DataFrame(
         {
-            "pair": [_printable(f"{one.y}/{one.x}") for one in head.itertuples()],
+            "pair": [printable(f"{one.y}/{one.x}") for one in head.itertuples()],
             "sides": [f"{one.side_y}/{one.side_x}" for one in head.itertuples()],
             "beta": head["beta"].map("{:.3f}".format),
             "z": head["zscore"].map("{:+.2f}".format),
@@ -140,7 +141,7 @@ def to_text(result: ScreenResult, rows: int) -> str:
             "funding": head["funding_bps"].map("{:+.1f}".format),
             "net": head["net_edge_bps"].map("{:+.1f}".format),
             "hold h": head["hold_hours"].map("{:.0f}".format),
-            "misses": ["; ".join(map(_printable, one)) or "qualifies" for one in head["misses"]],
+            "misses": ["; ".join(map(printable, one)) or "qualifies" for one in head["misses"]],
         }
     )
     return "\n".join([*lines, table.to_string(index=False)] if len(table) else lines)
@@ -150,8 +151,3 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
     }
-
-
-def _printable(text: str) -> str:
-    """Return text in which what could steer a terminal is shown and not obeyed: names come from the exchange."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

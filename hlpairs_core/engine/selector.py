@@ -12,8 +12,8 @@ from hlpairs_core.engine.books import Books
 from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.metrics import Metrics
-from hlpairs_core.engine.refit import Refitter, ScreenJob
-from hlpairs_core.engine.state import Selection, State
+from hlpairs_core.engine.refit import Refitter, ScreenedBar, ScreenJob
+from hlpairs_core.engine.state import RUNNERS_UP, Selection, State
 from hlpairs_core.exceptions import ExchangeError, StoreError
 from hlpairs_core.exchange import OrderBook, Priority
 from hlpairs_core.intervals import interval_duration
@@ -102,10 +102,12 @@ class Selector:
         if self._state.empty is not None:
             self._state.selection = None
             return
-        result, seconds = await self._screen(job)
+        screened = await self._screen(job)
         loaded = int((job.candles["time"] == last).sum())
-        self._observe(result, seconds)
-        self._state.selection = Selection.of(result, seconds, loaded=loaded, wanted=wanted, final=final)
+        self._observe(screened.result, screened.seconds)
+        self._state.selection = Selection.of(
+            screened.result, screened.table, screened.seconds, loaded=loaded, wanted=wanted, final=final
+        )
 
     def _too_few_bars(self, candles: pd.DataFrame) -> str | None:
         """Say so where the window is longer than the history of all coins but one."""
@@ -128,7 +130,8 @@ class Selector:
             closed_at = last + self._duration
             raise ExchangeError(f"the exchange has no candle yet of the bar that closed at {closed_at:%Y-%m-%d %H:%M}")
         funding = await asyncio.to_thread(self._history.funding_of_bars, coins, first, last)
-        return ScreenJob(candles, funding, last + self._duration, self._settings, self._costs, self._market())
+        best = max(self._shortlist * 2 ** (PASSES_AT_MOST - 1), RUNNERS_UP + 1)
+        return ScreenJob(candles, funding, last + self._duration, self._settings, self._costs, self._market(), best)
 
     def _market(self) -> MarketState:
         now = self._clock()
@@ -137,8 +140,8 @@ class Selector:
         assert self._contexts.frame is not None
         return MarketState(as_of=time, contexts=self._contexts.frame, mids=self._state.ticks.mids(now))
 
-    async def _screen(self, job: ScreenJob) -> tuple[ScreenResult, float]:
-        """Screen until the pair in the lead is priced from the books of its coins; return also the seconds it took.
+    async def _screen(self, job: ScreenJob) -> ScreenedBar:
+        """Screen until the pair in the lead is priced from the books of its coins; count the seconds of all screens.
 
         Asking for the books of all coins would cost most of a minute's weight: those that the feed brings are there,
         others are asked for where they count. A book may sink the pair that asked for it, and the next one in the
@@ -148,8 +151,8 @@ class Selector:
         asked = set(books)
         for turn in range(PASSES_AT_MOST):
             market = dataclasses.replace(job.market, books=books)
-            result, took = await self._refitter.run(dataclasses.replace(job, market=market))
-            seconds += took
+            screened = await self._refitter.run(dataclasses.replace(job, market=market))
+            seconds, result = seconds + screened.seconds, screened.result
             lead = result.top or result.nearest_miss
             leaders = [lead.y, lead.x] if lead is not None else []
             self._state.shortlist = tuple(_coins_of(leaders, result.candidates.head(self._shortlist)))
@@ -162,7 +165,7 @@ class Selector:
             books = {**books, **found}
             asked.update(unknown)
         self.books = books
-        return result, seconds
+        return dataclasses.replace(screened, seconds=seconds)
 
     def _observe(self, result: ScreenResult, seconds: float) -> None:
         before = self._state.selection

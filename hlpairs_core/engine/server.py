@@ -18,7 +18,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 
 from hlpairs_core.engine.payload import TopPayload
-from hlpairs_core.exceptions import EngineError, ExchangeError, HlpairsError, InputError
+from hlpairs_core.exceptions import EngineError, ExchangeError, HlpairsError, InputError, UnknownPair
 
 __all__ = ["Hub", "Source", "Tokens", "listen", "parse_window"]
 
@@ -27,6 +27,7 @@ Answer = TypeVar("Answer")
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 MAX_BARS = 5000
+MAX_TEXT = 200
 _WINDOW = re.compile(r"([0-9]{1,5})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -64,6 +65,9 @@ class Source(Protocol):
 
     def history(self, window_seconds: float) -> list[dict[str, Any]]:
         """Snapshots of the last so many seconds, oldest first; reads the disk, so it is called in a thread."""
+
+    def pair_history(self, y: str, x: str, *, since: str | None) -> bytes:
+        """What each screen found of a pair, as Parquet; reads the disk, so it is called in a thread."""
 
     async def books(self, coins: list[str] | None) -> dict[str, Any]:
         """Order books of these coins; without any, those that the selection was priced with."""
@@ -149,6 +153,8 @@ async def _refusing(handler: _Handler, answer: Awaitable[Answer]) -> Answer | No
     """Await an answer; where there is none, say why and return None."""
     try:
         return await answer
+    except UnknownPair as error:
+        status, text = 404, str(error)
     except InputError as error:
         status, text = 400, str(error)
     except ExchangeError as error:
@@ -212,6 +218,32 @@ class _Frame(_Handler):
         if not text.isdecimal() or not 1 <= int(text) <= MAX_BARS:
             raise InputError(f"bars is {text[:20]!r}: use a whole number from 1 to {MAX_BARS}")
         return int(text)
+
+
+class _PairHistory(_Handler):
+    async def get(self) -> None:
+        body = await _refusing(self, self._body())
+        if body is not None:
+            self.set_header("Content-Type", "application/vnd.apache.parquet")
+            self.write(body)
+
+    async def _body(self) -> bytes:
+        y, x, since = (self._text(name) for name in ("y", "x", "since"))
+        if y is None or x is None:
+            raise InputError("name both coins of the pair: /pairs/history?y=ETH&x=BTC")
+        return await asyncio.to_thread(self.source.pair_history, y, x, since=since)
+
+    def _text(self, name: str) -> str | None:
+        """Return a parameter as it was sent: tornado would strip it, and take away what names may have in them."""
+        sent = self.request.query_arguments.get(name)
+        if sent is None:
+            return None
+        if len(sent[-1]) > MAX_TEXT:
+            raise InputError(f"{name} has {len(sent[-1])} bytes: use at most {MAX_TEXT}")
+        try:
+            return sent[-1].decode()
+        except UnicodeDecodeError:
+            raise InputError(f"{name} is {sent[-1]!r}: write it in UTF-8") from None
 
 
 class _Metrics(_Handler):
@@ -304,6 +336,7 @@ def listen(
         [
             ("/pairs/top", _Top, common),
             ("/pairs/top/history", _History, common),
+            ("/pairs/history", _PairHistory, common),
             ("/ws/top", TopSocket, common),
             ("/health", _Health, common),
             ("/status", _Status, common),

@@ -20,7 +20,8 @@ from hlpairs_core.engine.snapshot import describe_market
 from hlpairs_core.engine.state import State
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import OrderBook
-from hlpairs_core.store import Journal
+from hlpairs_core.market import as_utc
+from hlpairs_core.store import Journal, ScreenHistory, Screens
 
 __all__ = ["EngineSource", "Parts"]
 
@@ -37,6 +38,7 @@ class Parts:
     feed: Feed | None
     history: History
     journal: Journal
+    screens: Screens
 
 
 class EngineSource:
@@ -97,7 +99,7 @@ class EngineSource:
             "funding_segments": history.funding.store.segments,
             "minute_segments": history.minutes.store.segments,
             "rows_waiting": history.waiting,
-            "set_aside": [*history.problems, *map(str, journal.problems)],
+            "set_aside": [*history.problems, *map(str, (*journal.problems, *parts.screens.problems))],
             "last_verdicts": [_brief(entry) for entry in journal.verdicts(5)],
         }
 
@@ -107,6 +109,22 @@ class EngineSource:
             return []
         rows = self._parts.journal.history(window_seconds)
         return [{**row["payload"], "recorded_at": iso(row["wall_ms"] / 1000)} for row in rows]
+
+    def pair_history(self, y: str, x: str, *, since: str | None) -> bytes:
+        """Return what each screen found of a pair as Parquet, oldest first.
+
+        Raises
+        ------
+        InputError
+            If both are the same coin, or `since` is no time with a zone.
+        UnknownPair
+            If no screen that is kept has tested the pair.
+        ExchangeError
+            If nothing is known yet.
+        """
+        start = None if since is None else as_utc(since, "since")
+        screens = self._opened().screens
+        return _parquet(ScreenHistory(screens.path).pair(y, x, since=start))
 
     async def books(self, coins: list[str] | None) -> dict[str, Any]:
         """Return books of these coins; without any, those that the last selection was priced with.
@@ -121,7 +139,7 @@ class EngineSource:
         if coins is None:
             books = {} if self._parts is None else self._parts.selector.books
         else:
-            books = await self._archive().books(coins)
+            books = await self._opened().archive.books(coins)
         return {coin: _levels(book) for coin, book in books.items()}
 
     async def frame(self, kind: str, *, coins: list[str] | None, bars: int, interval: str | None) -> bytes:
@@ -134,7 +152,7 @@ class EngineSource:
         ExchangeError
             If what is missing could not be fetched, or nothing is known yet.
         """
-        archive = self._archive()
+        archive = self._opened().archive
         if kind == "candles":
             frame = await archive.candles(coins, bars, interval)
         elif kind == "funding":
@@ -143,17 +161,17 @@ class EngineSource:
             frame = archive.universe().reset_index()
         else:
             frame = archive.ticks(coins) if kind == "ticks" else archive.seconds(coins)
-        return await asyncio.to_thread(_parquet, frame)
+        return await asyncio.to_thread(_parquet, frame.astype({"coin": "str"}))
 
-    def _archive(self) -> Archive:
+    def _opened(self) -> Parts:
         if self._parts is None:
             raise ExchangeError("the exchange has not answered yet: ask again in a moment")
-        return self._parts.archive
+        return self._parts
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.astype({"coin": "str"}).to_parquet(buffer, index=False)
+    frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 

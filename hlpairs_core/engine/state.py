@@ -13,8 +13,9 @@ from hlpairs_core.exchange import MarketStamp
 from hlpairs_core.market.second_bars import SecondBars
 from hlpairs_core.market.tick_book import TickBook
 from hlpairs_core.screening import ScreenResult
+from hlpairs_core.store import ScreenTable
 
-__all__ = ["Selection", "State"]
+__all__ = ["RUNNERS_UP", "Selection", "State"]
 
 RUNNERS_UP = 10
 
@@ -27,6 +28,8 @@ class Selection:
     ----------
     result : ScreenResult
         Of the screen; its candidates are cut down to those shown.
+    table : ScreenTable
+        Every tested pair, as it is kept.
     refit_seconds : float
         Wall time of the screens of this bar, in the worker.
     shown : tuple of (y, x)
@@ -40,6 +43,7 @@ class Selection:
     """
 
     result: ScreenResult
+    table: ScreenTable
     refit_seconds: float
     shown: tuple[tuple[str, str], ...]
     marks: Marks
@@ -49,7 +53,14 @@ class Selection:
 
     @classmethod
     def of(
-        cls, result: ScreenResult, refit_seconds: float, *, loaded: int, wanted: int, final: bool = True
+        cls,
+        result: ScreenResult,
+        table: ScreenTable,
+        refit_seconds: float,
+        *,
+        loaded: int,
+        wanted: int,
+        final: bool = True,
     ) -> "Selection":
         """Choose the pairs to show: the answer first, then the best of the rest."""
         lead = result.top or result.nearest_miss
@@ -57,11 +68,11 @@ class Selection:
         head = result.candidates.head(RUNNERS_UP + 1)
         rest = [pair for pair in zip(head["y"], head["x"], strict=True) if pair not in first]
         shown = tuple(first + rest[:RUNNERS_UP])
-        # The others, eighteen thousand of them, are nobody's business until the next bar.
+        # The others are nobody's business until the next bar, but for the numbers in the table.
         pairs = zip(result.candidates["y"], result.candidates["x"], strict=True)
         few = result.candidates[np.array([pair in shown for pair in pairs], dtype=bool)].reset_index(drop=True)
         kept = replace(result, candidates=few)
-        return cls(kept, refit_seconds, shown, Marks(kept, shown), loaded, wanted, final)
+        return cls(kept, table, refit_seconds, shown, Marks(kept, shown), loaded, wanted, final)
 
 
 @dataclass

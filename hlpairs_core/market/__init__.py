@@ -1,5 +1,6 @@
+from hlpairs_core.market._frames import as_utc
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.report import PanelReport
 from hlpairs_core.market.state import MarketState
 
-__all__ = ["MarketState", "Panel", "PanelReport"]
+__all__ = ["MarketState", "Panel", "PanelReport", "as_utc"]

@@ -2,6 +2,7 @@
 
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS, Candidate
 from hlpairs_core.screening.edge import ExpectedEdge, expected_edge, leg_weights, spread_zscore
+from hlpairs_core.screening.gates import GATES
 from hlpairs_core.screening.liquidity import day_notional_usd, day_volatility_bps
 from hlpairs_core.screening.mark import mark
 from hlpairs_core.screening.pairs import orient_pairs
@@ -15,6 +16,7 @@ __all__ = [
     "CANDIDATE_COLUMNS",
     "DEFAULT_COSTS",
     "DEFAULT_SETTINGS",
+    "GATES",
     "Candidate",
     "ExpectedEdge",
     "Funnel",

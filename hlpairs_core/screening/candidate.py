@@ -69,6 +69,8 @@ class Candidate:
         Whether it passes every gate.
     misses : tuple of str
         Why not, most telling first.
+    gates_failed : tuple of str
+        Names of the gates behind `misses`, of `GATES`.
     calibrated : bool
         Whether the expectation was checked against later, untouched data.
     """
@@ -104,6 +106,7 @@ class Candidate:
     capacity_usd: float
     qualifies: bool
     misses: tuple[str, ...]
+    gates_failed: tuple[str, ...]
     calibrated: bool
 
     @classmethod

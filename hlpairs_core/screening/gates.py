@@ -12,7 +12,10 @@ from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.wording import digits_to_exceed, stated, told_apart
 
-__all__ = ["Gate", "collect_misses", "screen_gates"]
+__all__ = ["GATES", "Gate", "collect_misses", "names_of_failed", "screen_gates"]
+
+GATES = ("cointegrated", "entry", "reversion", "funding", "slippage", "edge", "capacity", "order", "leverage")
+"""Names of the gates, in the order in which a failure tells most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +25,7 @@ class Gate:
     Attributes
     ----------
     name : str
-        ``cointegrated, entry, reversion, funding, slippage, edge, capacity, order`` or ``leverage``.
+        One of `GATES`.
     failed : ndarray of bool, shape (n_pairs,)
         Which pairs fail it.
     sentence : callable
@@ -67,6 +70,19 @@ def collect_misses(gates: list[Gate], n_pairs: int) -> list[tuple[str, ...]]:
         for i in np.flatnonzero(gate.failed).tolist():
             said[i].append(gate.sentence(i))
     return [tuple(sentences) for sentences in said]
+
+
+def names_of_failed(gates: list[Gate], n_pairs: int) -> list[tuple[str, ...]]:
+    """Return the names of the gates that each pair fails, in their order."""
+    bits = np.zeros(n_pairs, dtype=np.int64)
+    for place, gate in enumerate(gates):
+        bits |= gate.failed.astype(np.int64) << place
+    # Few combinations occur: their pairs share one tuple.
+    known = {
+        some: tuple(gate.name for place, gate in enumerate(gates) if some >> place & 1)
+        for some in np.unique(bits).tolist()
+    }
+    return [known[some] for some in bits.tolist()]
 
 
 _Columns = dict[str, Any]

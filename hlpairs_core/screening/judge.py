@@ -9,7 +9,7 @@ from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.costs import CostModel, funding_bps_per_hour
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS
 from hlpairs_core.screening.edge import expected_edge, leg_weights, spread_zscore
-from hlpairs_core.screening.gates import Gate, collect_misses, screen_gates
+from hlpairs_core.screening.gates import Gate, collect_misses, names_of_failed, screen_gates
 from hlpairs_core.screening.legs import CoinLiquidity, price_legs
 from hlpairs_core.screening.pairs import PairTests
 from hlpairs_core.screening.ranking import rank
@@ -84,6 +84,7 @@ def judge_pairs(
     gates = screen_gates(table, settings)
     misses = collect_misses(gates, len(table))
     table["misses"] = pd.Series(misses, index=table.index, dtype=object)
+    table["gates_failed"] = pd.Series(names_of_failed(gates, len(table)), index=table.index, dtype=object)
     table["qualifies"] = np.array([not said for said in misses], dtype=bool)
     table["calibrated"] = False
     cointegrated = ~_failed(gates, "cointegrated")

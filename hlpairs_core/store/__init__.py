@@ -7,6 +7,8 @@ from hlpairs_core.store.problems import StoreProblem
 from hlpairs_core.store.report import StoreReport
 from hlpairs_core.store.restore import Restored, finish_restore, put_back
 from hlpairs_core.store.runtime import RuntimeFile
+from hlpairs_core.store.screen_history import ScreenHistory
+from hlpairs_core.store.screens import Keep, Screens, ScreenTable
 from hlpairs_core.store.series import SegmentStore
 
 __all__ = [
@@ -15,10 +17,14 @@ __all__ = [
     "FolderLock",
     "FundingStore",
     "Journal",
+    "Keep",
     "MarketReport",
     "MinuteStore",
     "Restored",
     "RuntimeFile",
+    "ScreenHistory",
+    "ScreenTable",
+    "Screens",
     "SegmentStore",
     "StoreProblem",
     "StoreReport",

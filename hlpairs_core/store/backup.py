@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hlpairs_core.exceptions import InputError, StoreError, StoreNotWritable
+from hlpairs_core.store.database import copy_database
 from hlpairs_core.store.files import DISK, Files, store_errors
-from hlpairs_core.store.journal_reader import copy_journal
 from hlpairs_core.store.listing import segment_names
 from hlpairs_core.store.manifest import Listed, Manifest, write_manifest
-from hlpairs_core.store.markets import JOURNAL, kinds_in, markets_in
+from hlpairs_core.store.markets import DATABASES, kinds_in, markets_in
 from hlpairs_core.store.restore import is_restoring
 from hlpairs_core.store.segments import BrokenSegment, check_name
 
@@ -41,7 +41,7 @@ class Backup:
 
 
 def back_up(data_dir: Path, target: Path, *, clock: Callable[[], float] = time.time, files: Files = DISK) -> Backup:
-    """Copy the history and the journal of every market; what was reported stored before this began is in it.
+    """Copy all that is held of every market; what was reported stored before this began is in it.
 
     An engine may go on writing. Addresses, tokens, locks and logs are not copied. The backup is finished when it
     has its ``manifest.json``, which is written last; after an error nothing of it is left.
@@ -75,8 +75,9 @@ def back_up(data_dir: Path, target: Path, *, clock: Callable[[], float] = time.t
     with _empty(target, files):
         copies = _Copies(target, files)
         for market in markets:
-            # The journal first: the bars that its verdicts speak of are stored before them.
-            copies.journal(market)
+            # The databases first: the bars that verdicts and screens speak of are stored before them.
+            for name, schema in DATABASES.items():
+                copies.database(market, name, schema.what)
             for kind in kinds_in(market):
                 copies.segments(market, kind)
         manifest = Manifest(taken_at_ms, tuple(Listed.of(target, path) for path in sorted(copies.paths)))
@@ -93,13 +94,13 @@ class _Copies:
         self._target = target
         self._files = files
 
-    def journal(self, market: Path) -> None:
-        if not (market / JOURNAL).exists():
+    def database(self, market: Path, name: str, what: str) -> None:
+        if not (market / name).exists():
             return
-        copy = self._target / market.name / JOURNAL
+        copy = self._target / market.name / name
         self._files.make_folder(copy.parent)
         try:
-            copy_journal(market / JOURNAL, copy)
+            copy_database(market / name, copy, what)
         except StoreNotWritable:
             raise
         except StoreError as damaged:
@@ -107,7 +108,7 @@ class _Copies:
             self._files.remove(copy)
         else:
             self._files.sync_folder(copy.parent)
-            self.paths.add(f"{market.name}/{JOURNAL}")
+            self.paths.add(f"{market.name}/{name}")
 
     def segments(self, market: Path, kind: str) -> None:
         """Copy the segments that are there at one moment."""

@@ -9,6 +9,7 @@ from typing import Any
 from hlpairs_core.store.journal_reader import JournalReport
 from hlpairs_core.store.markets import MarketReport
 from hlpairs_core.store.report import StoreReport
+from hlpairs_core.store.screen_history import ScreensReport
 
 __all__ = ["held_json", "held_text"]
 
@@ -41,9 +42,10 @@ def _lines(market: MarketReport) -> list[str]:
         )
         for row in table
     ]
-    journal = [_of_journal(market.journal)] if market.journal else []
+    kept = [_of_journal(market.journal)] if market.journal else []
+    kept += [_of_screens(market.screens)] if market.screens else []
     aside = [f"set aside: {store.kind}/{name}" for store in market.stores for name in store.set_aside]
-    return [market.market, *(f"  {line}" for line in (*rows, *journal, *aside, *market.problems))]
+    return [market.market, *(f"  {line}" for line in (*rows, *kept, *aside, *market.problems))]
 
 
 def _cells(store: StoreReport) -> tuple[str, ...]:
@@ -53,7 +55,14 @@ def _cells(store: StoreReport) -> tuple[str, ...]:
 
 
 def _of_journal(journal: JournalReport) -> str:
-    first = journal.first_verdict_ms
-    since = "" if first is None else f" since {datetime.fromtimestamp(first / 1000, UTC):%Y-%m-%d %H:%M}"
-    size = f"{journal.bytes / MB:,.1f} MB"
+    since, size = _since(journal.first_verdict_ms), f"{journal.bytes / MB:,.1f} MB"
     return f"journal: {journal.verdicts:,} verdicts{since}, {journal.snapshots:,} snapshots, {size}"
+
+
+def _of_screens(screens: ScreensReport) -> str:
+    since, size = _since(screens.first_closed_ms), f"{screens.bytes / MB:,.1f} MB"
+    return f"screens: {screens.screens:,}{since}, {screens.whole:,} of them with all pairs, {size}"
+
+
+def _since(first_ms: int | None) -> str:
+    return "" if first_ms is None else f" since {datetime.fromtimestamp(first_ms / 1000, UTC):%Y-%m-%d %H:%M}"

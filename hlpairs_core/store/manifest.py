@@ -8,14 +8,16 @@ from typing import Any
 
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.store.files import Files, write_atomically
-from hlpairs_core.store.markets import JOURNAL, is_kind, is_market_name
+from hlpairs_core.store.markets import DATABASES, is_kind, is_market_name
 from hlpairs_core.store.segments import age_of
 
 __all__ = ["MANIFEST", "Listed", "Manifest", "read_manifest", "write_manifest"]
 
 MANIFEST = "manifest.json"
 FORMAT = "hlpairs backup"
-VERSION = 1
+VERSION = 2
+# The first had no screens.
+READABLE = (1, VERSION)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def read_manifest(folder: Path) -> Manifest:
         content: Any = json.loads(path.read_bytes())
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}")
-        if content["version"] != VERSION:
+        if content["version"] not in READABLE:
             raise StoreError(f"{folder} is a backup of version {content['version']!r}: update hlpairs")
         files = tuple(Listed(str(one["path"]), int(one["bytes"]), str(one["sha256"])) for one in content["files"])
         strange = [one.path for one in files if not _belongs(one.path)]
@@ -103,4 +105,6 @@ def _belongs(path: str) -> bool:
     parts = path.split("/")
     if not is_market_name(parts[0]):
         return False
-    return parts[1:] == [JOURNAL] or (len(parts) == 3 and is_kind(parts[1]) and age_of(parts[2]) is not None)
+    return (len(parts) == 2 and parts[1] in DATABASES) or (
+        len(parts) == 3 and is_kind(parts[1]) and age_of(parts[2]) is not None
+    )

@@ -1,20 +1,39 @@
 """What is held in a data folder: a look that changes nothing, also while an engine works there."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.intervals import INTERVALS
 from hlpairs_core.store.candles import CandleStore, FundingStore, MinuteStore
 from hlpairs_core.store.files import DISK, Files, ReadOnlyFiles
+from hlpairs_core.store.journal import JOURNAL_SCHEMA
 from hlpairs_core.store.journal_reader import JournalReport, report_journal
 from hlpairs_core.store.report import StoreReport
+from hlpairs_core.store.screen_history import ScreensReport, report_screens
+from hlpairs_core.store.screens import SCREENS_SCHEMA
 from hlpairs_core.store.series import SegmentStore
 
-__all__ = ["JOURNAL", "MarketReport", "held", "is_kind", "is_market_name", "kinds_in", "markets_in", "open_store"]
+__all__ = [
+    "DATABASES",
+    "JOURNAL",
+    "SCREENS",
+    "MarketReport",
+    "held",
+    "is_kind",
+    "is_market_name",
+    "kinds_in",
+    "markets_in",
+    "open_store",
+]
 
 JOURNAL = "journal.sqlite"
+SCREENS = "screens.sqlite"
+DATABASES = {JOURNAL: JOURNAL_SCHEMA, SCREENS: SCREENS_SCHEMA}
 CANDLES = "candles-"
+Report = TypeVar("Report")
 OTHERS = (".", "engine.", "restore.", "replaced-")
 
 
@@ -29,6 +48,7 @@ class MarketReport:
     stores : tuple of StoreReport
         Candles by interval, funding, minutes; only those that exist.
     journal : JournalReport or None
+    screens : ScreensReport or None
         None where there is none, or it cannot be read.
     problems : tuple of str
         What cannot be read, and why.
@@ -37,6 +57,7 @@ class MarketReport:
     market: str
     stores: tuple[StoreReport, ...]
     journal: JournalReport | None
+    screens: ScreensReport | None
     problems: tuple[str, ...]
 
 
@@ -60,7 +81,7 @@ def markets_in(data_dir: Path) -> list[Path]:
         If a folder cannot be listed.
     """
     folders = (path for path in _folders(data_dir) if is_market_name(path.name))
-    return sorted(path for path in folders if (path / JOURNAL).exists() or kinds_in(path))
+    return sorted(path for path in folders if _has_database(path) or kinds_in(path))
 
 
 def kinds_in(market: Path) -> list[str]:
@@ -93,6 +114,10 @@ def is_kind(name: str) -> bool:
     return name in ("funding", "minutes") or (name.startswith(CANDLES) and name.removeprefix(CANDLES) in INTERVALS)
 
 
+def _has_database(market: Path) -> bool:
+    return any((market / name).exists() for name in DATABASES)
+
+
 def _folders(folder: Path) -> list[Path]:
     try:
         return [path for path in folder.iterdir() if path.is_dir()]
@@ -104,7 +129,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _report(market: Path) -> MarketReport:
     stores: list[StoreReport] = []
-    journal, problems = None, []
+    problems: list[str] = []
     for kind in kinds_in(market):
         try:
             store = open_store(market, kind, files=ReadOnlyFiles())
@@ -112,8 +137,14 @@ def _report(market: Path) -> MarketReport:
             problems += [f"{kind}: {problem}" for problem in store.problems]
         except StoreError as error:
             problems.append(f"{kind}: {error}")
+    journal = _reported(report_journal, market / JOURNAL, problems)
+    screens = _reported(report_screens, market / SCREENS, problems)
+    return MarketReport(market.name, tuple(stores), journal, screens, tuple(problems))
+
+
+def _reported(report: Callable[[Path], Report], path: Path, problems: list[str]) -> Report | None:
     try:
-        journal = report_journal(market / JOURNAL) if (market / JOURNAL).exists() else None
+        return report(path) if path.exists() else None
     except StoreError as error:
         problems.append(str(error))
-    return MarketReport(market.name, tuple(stores), journal, tuple(problems))
+        return None

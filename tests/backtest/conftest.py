@@ -49,6 +49,7 @@ def make_candidate() -> Callable[..., Candidate]:
         word = {
             "y": "Y", "x": "X", "side_y": "short", "side_x": "long", "same_side": False, "lag": 0,
             "slippage_source": "model", "funding_source": "panel", "qualifies": True, "misses": (), "calibrated": False,
+            "gates_failed": (),
         }  # fmt: skip
         return Candidate(**(number | word | changes))
 

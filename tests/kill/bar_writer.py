@@ -12,7 +12,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hlpairs_core.store import CandleStore, FundingStore, Journal, MinuteStore, SegmentStore
+from hlpairs_core.store import (
+    CandleStore,
+    FundingStore,
+    Journal,
+    Keep,
+    MinuteStore,
+    ScreenHistory,
+    Screens,
+    ScreenTable,
+    SegmentStore,
+)
+from hlpairs_core.store.pair_rows import ROW
 
 __all__ = ["COINS", "MODES", "StoreChecker", "append_bars", "open_stores"]
 
@@ -22,6 +33,7 @@ HOUR = pd.Timedelta(hours=1)
 COINS = ["../up", "<b>&'", *(f"C{number:03d}" for number in range(188))]
 COINS_A_BLOCK = 19
 BARS_A_BLOCK = 50
+BEST = 10
 # Fewer than the engine's, so that a merge is often under way.
 LOOSE_AT_MOST = 8
 # What was stored: of which kind, and its two numbers.
@@ -40,6 +52,7 @@ def write(folder: Path, mode: str, say: Callable[[str], None]) -> None:
                 append_bars(stores["candles"], coins, bars)
                 say(f"stored block {block} {part}")
     journal = Journal(folder / "journal.sqlite")
+    screens = Screens(folder / "screens.sqlite", keep=Keep(megabytes=0.2, best=BEST))
     begun = {name: _bars(store) for name, store in stores.items()}
     for bar in itertools.count(min(begun.values())):
         for name, store in stores.items():
@@ -49,6 +62,10 @@ def write(folder: Path, mode: str, say: Callable[[str], None]) -> None:
         journal.add_snapshot({"bar": bar, "text": "x" * 4000})
         journal.add_verdict(_verdict(bar), market="demo", bar_closed_ms=bar)
         say(f"stored verdict {bar} 0")
+        for final in (False, True):
+            screens.add(_table(bar, final), final=final)
+            say(f"stored {'screen' if final else 'provisional'} {bar} 0")
+        screens.prune()
 
 
 class StoreChecker:
@@ -81,7 +98,7 @@ class StoreChecker:
             If something that was reported is missing, or anything is there in part or is not what was written.
         """
         self.counts["temporary_files_left"] += sum(1 for _ in self._folder.rglob("*.tmp"))
-        whole = self._verdicts()
+        whole = self._verdicts() | self._screens()
         for name, store in open_stores(self._folder).items():
             whole |= _whole(name, store)
             assert store.problems == (), store.problems
@@ -99,6 +116,20 @@ class StoreChecker:
         assert journal.problems == (), journal.problems
         journal.close()
         return {("verdict", entry["bar_ms"], 0) for entry in entries}
+
+    def _screens(self) -> set[Report]:
+        """Return which screens are there; what one has must be what was written, all of it or its best pairs."""
+        history = ScreenHistory(self._folder / "screens.sqlite")
+        if not history.path.exists():
+            return set()
+        there: set[Report] = set()
+        for screen in history.screens().itertuples():
+            bar = round((screen.time - START) / HOUR)
+            rows = history.table(screen.closed_at)
+            assert len(rows) == (screen.n_tests if screen.is_whole else BEST), "a screen is there in part"
+            assert (rows["zscore"] == bar + screen.is_final / 2).all(), "two screens are mixed"
+            there |= {(name, bar, 0) for name in ("provisional", *(["screen"] if screen.is_final else []))}
+        return there
 
 
 def _whole(name: str, store: SegmentStore) -> set[Report]:
@@ -150,6 +181,18 @@ def _times(bars: np.ndarray) -> pd.DatetimeIndex:
 
 def _numbers(columns: Sequence[str], coins: np.ndarray, bars: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({column: coins * 1e7 + bars + place / 16 for place, column in enumerate(columns)})
+
+
+def _table(bar: int, final: bool) -> ScreenTable:
+    """All pairs of the coins, the final one also of one coin more; their z says which screen it is of."""
+    coins = COINS[: 30 + final]
+    pairs = np.array(list(itertools.combinations(range(len(coins)), 2)))
+    rows = np.zeros(len(pairs), dtype=ROW)
+    rows["y"], rows["x"], rows["zscore"] = *pairs.T, bar + final / 2
+    opened_ms = round((START + bar * HOUR).timestamp() * 1000)
+    times = {"bar_ms": opened_ms, "closed_ms": opened_ms + 3_600_000}
+    said = {"asked": {}, "gates": (), "n_pairs": len(rows), "expected_by_luck": 0.0, "fee_bps": 9.0}
+    return ScreenTable(**times, **said, coins=tuple(coins), rows=rows, qualifies=False, verdict="None.")
 
 
 def _verdict(bar: int) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The engine as ``hlpairs engine`` runs it, which also says on its standard output what it has stored.
 
 ``python engine_teller.py ARGUMENTS`` takes the arguments of ``hlpairs engine``. Its lines are
-``candles-1h "BTC" [times]`` (milliseconds since 1970), ``verdict - [time]`` and the engine's own URL.
+``candles-1h "BTC" [times]`` (milliseconds since 1970), ``verdict - [time]``, ``screen - [time]`` and the engine's own
+URL.
 """
 
 import json
@@ -19,6 +20,8 @@ def lines_of(record: logging.LogRecord) -> list[str]:
     """Return what a record of the engine's log says was stored, by coin."""
     if hasattr(record, "bar_closed_ms"):
         return [f"verdict - [{record.bar_closed_ms}]"]
+    if hasattr(record, "screen_closed_ms"):
+        return [f"screen - [{record.screen_closed_ms}]"]
     if not hasattr(record, "rows"):
         return []
     rows: pd.DataFrame = record.rows

@@ -9,6 +9,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import engine_teller
@@ -17,7 +18,7 @@ import pytest
 from killing import kill_repeatedly
 
 from hlpairs_core.exchange import HyperliquidClient
-from hlpairs_core.store import CandleStore, FundingStore, Journal, MinuteStore
+from hlpairs_core.store import CandleStore, FundingStore, Journal, MinuteStore, ScreenHistory
 
 SOAK = float(os.environ.get("HLPAIRS_SOAK", "0"))
 MARKET = "demo-v2-seed7-24"
@@ -63,7 +64,7 @@ class EngineChecker:
         """
         self.counts["temporary_files_left"] += sum(1 for _ in self.folder.rglob("*.tmp"))
         for where, reported in self._reported.items():
-            there = self._verdicts() if where == "verdict" else self._rows(where)
+            there = {"verdict": self._verdicts, "screen": self._screens}.get(where, partial(self._rows, where))()
             lost = reported - there
             assert not lost, f"{len(lost)} of {len(reported)} in {where} are lost: {sorted(lost)[:5]}"
             self.counts[f"{where} stored before it was said"] += len(there - reported)
@@ -84,6 +85,13 @@ class EngineChecker:
         assert journal.problems == (), journal.problems
         journal.close()
         return {("-", entry["bar_ms"]) for entry in entries}
+
+    def _screens(self) -> set[tuple[str, int]]:
+        history = ScreenHistory(self.folder / "screens.sqlite")
+        said = history.screens()
+        for screen in said[said["n_tests"] > 0].itertuples():
+            assert len(history.table(screen.closed_at)) == screen.n_tests, "a screen is there in part"
+        return {("-", closed_ms) for closed_ms in said["closed_at"].dt.as_unit("ms").astype("int64").tolist()}
 
 
 @pytest.fixture
@@ -138,7 +146,7 @@ def test_what_the_engine_reported_stored_outlives_a_hundred_kills(exchange: str,
     with ThreadPoolExecutor(2) as pool:
         counts = sum(pool.map(ten, range(10)), Counter())
     print(f"100 kills: {dict(counts)}, none lost")
-    assert min(counts[what] for what in ("candles-1h", "funding", "verdict")) > 0
+    assert min(counts[what] for what in ("candles-1h", "funding", "verdict", "screen")) > 0
 
 
 def test_the_checker_notices_what_is_lost(tmp_path: Path) -> None:

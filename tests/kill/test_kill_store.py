@@ -12,6 +12,9 @@ import pytest
 from bar_writer import COINS, MODES, StoreChecker, append_bars, open_stores
 from killing import kill_at_random, kill_repeatedly
 
+from hlpairs_core.store import Screens
+from hlpairs_core.store.database import connect
+
 SOAK = float(os.environ.get("HLPAIRS_SOAK", "0"))
 LONGEST_SECONDS = 1.0
 
@@ -33,6 +36,7 @@ def test_what_was_reported_stored_outlives_ten_kills(tmp_path: Path) -> None:
         counts = sum(pool.map(lambda seed: kill_writers(tmp_path / str(seed), 5, seed), range(2)), Counter())
     assert counts["block"] > 0
     assert counts["verdict"] > 0
+    assert counts["screen"] > 0
 
 
 @pytest.mark.soak
@@ -68,6 +72,18 @@ def test_the_checker_notices_what_is_lost_changed_or_there_in_part(tmp_path: Pat
     store.append(store.read().assign(close=0.5), [])
     with pytest.raises(AssertionError, match="a number is not what was written"):
         checked("changed").check()
+
+    screens = Screens(tmp_path / "screens" / "screens.sqlite")
+    screens.add(bar_writer._table(0, final=False), final=False)
+    checked("screens", "stored provisional 0 0").check()
+    with pytest.raises(AssertionError, match=r"1 of 1 are lost: \[\('screen', 0, 0\)\]"):
+        checked("screens", "stored screen 0 0").check()
+    screens.close()
+    database = connect(screens.path)
+    database.execute("DELETE FROM pairs WHERE coin = 3")
+    database.close()
+    with pytest.raises(AssertionError, match="a screen is there in part"):
+        checked("screens").check()
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,25 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from screen_tables import make_table
 
 from hlpairs_core.cli import main
 from hlpairs_core.engine.backfill import run_backfill
 from hlpairs_core.exceptions import EngineRunning, InputError, StoreError, StoreNotWritable
 from hlpairs_core.settings import load_settings
-from hlpairs_core.store import CandleStore, FolderLock, FundingStore, Journal, back_up, finish_restore, put_back
+from hlpairs_core.store import (
+    CandleStore,
+    FolderLock,
+    FundingStore,
+    Journal,
+    ScreenHistory,
+    Screens,
+    back_up,
+    finish_restore,
+    put_back,
+)
+from hlpairs_core.store.database import copy_database
 from hlpairs_core.store.files import DiskFiles
-from hlpairs_core.store.journal_reader import copy_journal
 
 Hour = Callable[[int], pd.Timestamp]
 Candles = Callable[..., pd.DataFrame]
@@ -38,6 +49,9 @@ def fill(data_dir: Path, candles: Candles, hour: Hour, value: float) -> None:
         journal = Journal(data_dir / market / "journal.sqlite", lambda: 1.0)
         journal.add_verdict({"value": value}, market=market, bar_closed_ms=0)
         journal.close()
+        screens = Screens(data_dir / market / "screens.sqlite", lambda: 1.0)
+        screens.add(make_table(0, seed=round(value)), final=True)
+        screens.close()
     (data_dir / "engine.json").write_text('{"admin_token": "secret"}')
     (data_dir / "engine.log").write_text("secret")
 
@@ -52,6 +66,7 @@ def contents(data_dir: Path) -> Contents:
         journal = Journal(market / "journal.sqlite")
         held[f"{market.name}/journal"] = journal.verdicts()
         journal.close()
+        held[f"{market.name}/screens"] = ScreenHistory(market / "screens.sqlite").pair("BTC", "ETH").to_csv()
     return held
 
 
@@ -78,10 +93,18 @@ def test_a_backup_restored_elsewhere_is_what_was_held(data_dir: Path, saved: Pat
 def test_a_backup_holds_history_and_journal_and_nothing_of_an_engine(saved: Path) -> None:
     files = sorted(str(path.relative_to(saved)) for path in saved.rglob("*") if path.is_file())
     content = json.loads((saved / "manifest.json").read_text())
-    assert (content["format"], content["version"], content["taken_at_ms"]) == ("hlpairs backup", 1, 1_750_000_000_000)
+    assert (content["format"], content["version"], content["taken_at_ms"]) == ("hlpairs backup", 2, 1_750_000_000_000)
     assert files == sorted([*(one["path"] for one in content["files"]), "manifest.json"])
-    assert len(files) == 2 * 4 + 1
+    assert len(files) == 2 * 5 + 1
     assert not any(b"secret" in path.read_bytes() for path in saved.rglob("*") if path.is_file())
+
+
+def test_a_backup_of_the_first_version_which_had_no_screens_is_restored(saved: Path, tmp_path: Path) -> None:
+    content = json.loads((saved / "manifest.json").read_text())
+    old = [one for one in content["files"] if not one["path"].endswith("screens.sqlite")]
+    (saved / "manifest.json").write_text(json.dumps(content | {"version": 1, "files": old}))
+    assert len(put_back(saved, tmp_path / "new").manifest.files) == 2 * 4
+    assert not (tmp_path / "new" / "mainnet" / "screens.sqlite").exists()
 
 
 def test_a_backup_does_not_change_the_data_folder_nor_share_its_files(data_dir: Path, saved: Path) -> None:
@@ -117,10 +140,13 @@ def test_what_is_damaged_is_left_out_and_named(data_dir: Path, tmp_path: Path) -
     victim = sorted((data_dir / "demo-7" / "candles-1h").iterdir())[0]
     victim.write_bytes(victim.read_bytes()[:-1])
     (data_dir / "mainnet" / "journal.sqlite").write_bytes(b"this was a journal once" * 100)
+    screens = data_dir / "mainnet" / "screens.sqlite"
+    screens.write_bytes(screens.read_bytes()[:8192] + b"\xff" * (screens.stat().st_size - 8192))
     done = back_up(data_dir, tmp_path / "saved")
-    assert len(done.left_out) == 2
+    assert len(done.left_out) == 3
     assert f"demo-7/candles-1h/{victim.name} is not what was written" in done.left_out[0]
     assert "mainnet/journal.sqlite: file is not a database" in done.left_out[1]
+    assert f"the screen history {screens} is damaged: " in done.left_out[2]
     put_back(tmp_path / "saved", tmp_path / "new")
     assert len(CandleStore(tmp_path / "new" / "demo-7", "1h").read()) == 3
     assert len(CandleStore(tmp_path / "new" / "mainnet", "1h").read()) == 8
@@ -148,7 +174,7 @@ def test_no_room_for_the_journal_is_named(data_dir: Path, tmp_path: Path) -> Non
 
     source = data_dir / "demo-7" / "journal.sqlite"
     with pytest.raises(StoreNotWritable, match=f"cannot copy the journal {source}: .*full; make room"):
-        copy_journal(source, tmp_path / "copy", connect=small)
+        copy_database(source, tmp_path / "copy", "journal", connect=small)
 
 
 def test_entries_of_a_journal_that_is_being_written_are_copied_up_to_the_last(tmp_path: Path) -> None:
@@ -223,7 +249,7 @@ def test_a_backup_without_its_list_is_unfinished(saved: Path, tmp_path: Path) ->
     ],
     ids=["missing", "cut short", "changed"],
 )
-@pytest.mark.parametrize("name", ["*.parquet", "journal.sqlite"])
+@pytest.mark.parametrize("name", ["*.parquet", "journal.sqlite", "screens.sqlite"])
 def test_a_damaged_backup_is_refused_and_nothing_is_restored(
     saved: Path, data_dir: Path, damage: Callable[[Path], object], message: str, name: str
 ) -> None:
@@ -242,6 +268,8 @@ def test_a_damaged_backup_is_refused_and_nothing_is_restored(
         "/etc/journal.sqlite",
         "demo-7/../../journal.sqlite",
         "demo-7/candles-1h/../journal.sqlite",
+        "demo-7/other.sqlite",
+        "demo-7/sub/screens.sqlite",
         "engine.json/journal.sqlite",
         "restore.ready/journal.sqlite",
         "demo-7/candles-1h/x.parquet",
@@ -268,7 +296,7 @@ def test_a_list_with_any_other_file_is_refused(saved: Path, tmp_path: Path, path
         ("[]", "is not the list of a backup"),
         ("\udcff", "is not the list of a backup"),
         ('{"format": "tar", "version": 1}', "its format is 'tar'"),
-        ('{"format": "hlpairs backup", "version": 2}', "is a backup of version 2: update hlpairs"),
+        ('{"format": "hlpairs backup", "version": 3}', "is a backup of version 3: update hlpairs"),
         ('{"format": "hlpairs backup", "version": 1, "taken_at_ms": 0, "files": [{}]}', "list of a backup: 'path'"),
     ],
 )
@@ -394,7 +422,7 @@ def test_both_commands_say_what_they_did(data_dir: Path, tmp_path: Path) -> None
     saved, before = tmp_path / "saved", contents(data_dir)
     done = CliRunner().invoke(main, ["backup", str(saved), "--data", str(data_dir)])
     assert done.exit_code == 0, done.output
-    assert done.output == f"8 files, 0.1 MB, of demo-7, mainnet -> {saved}\n"
+    assert done.output == f"10 files, 0.1 MB, of demo-7, mainnet -> {saved}\n"
     done = CliRunner().invoke(main, ["restore", str(saved), "--data", str(data_dir)])
     assert done.exit_code == 1
     assert "--replace moves it aside" in done.output

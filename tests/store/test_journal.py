@@ -9,7 +9,7 @@ import pytest
 
 from hlpairs_core.exceptions import InputError, StoreError, StoreNotWritable
 from hlpairs_core.store import Journal
-from hlpairs_core.store.journal import connect
+from hlpairs_core.store.database import connect
 
 HOUR_MS = 3_600_000
 DAY = 86_400

@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from screen_tables import make_table
 
 from hlpairs_core.cli import main
 from hlpairs_core.exceptions import StoreError
-from hlpairs_core.store import CandleStore, FundingStore, Journal, held
+from hlpairs_core.store import CandleStore, FundingStore, Journal, Screens, held
 from hlpairs_core.store.held_text import held_json, held_text
 from hlpairs_core.store.markets import open_store
 
@@ -31,6 +32,10 @@ def data_dir(tmp_path: Path, candles: Candles, hour: Hour) -> Path:
     journal.add_verdict({"text": "none"}, market="demo-7", bar_closed_ms=0)
     journal.add_snapshot({})
     journal.close()
+    screens = Screens(folder / "demo-7" / "screens.sqlite", lambda: 1_750_000_000.0)
+    for bar in range(2):
+        screens.add(make_table(bar), final=True)
+    screens.close()
     Journal(folder / "mainnet" / "journal.sqlite").close()
     for other in ("logs", "candles-1h", "replaced-20250101T000000Z/demo-7/funding", ".hidden/funding", "x/candles-2d"):
         (folder / other).mkdir(parents=True)
@@ -64,18 +69,25 @@ def test_all_markets_of_a_folder_are_reported_and_nothing_is_changed(data_dir: P
     assert demo.journal is not None
     assert (demo.journal.verdicts, demo.journal.snapshots) == (1, 1)
     assert demo.journal.first_verdict_ms == demo.journal.last_verdict_ms == 1_750_000_000_000
+    assert demo.screens is not None
+    assert (demo.screens.screens, demo.screens.whole) == (2, 2)
     assert len(demo.problems) == 1
     assert "candles-1h: 00000007-0123456789abcdef.parquet is not what was written" in demo.problems[0]
     assert (mainnet.market, mainnet.stores, mainnet.problems) == ("mainnet", (), ())
     after = {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
     # SQLite keeps these beside a file that is read.
-    assert {path.name for path in after.keys() - before.keys()} <= {"journal.sqlite-wal", "journal.sqlite-shm"}
+    beside = {f"{name}.sqlite-{end}" for name in ("journal", "screens") for end in ("wal", "shm")}
+    assert {path.name for path in after.keys() - before.keys()} <= beside
 
 
 def test_what_one_part_lacks_does_not_hide_the_others(data_dir: Path) -> None:
     (data_dir / "mainnet" / "journal.sqlite").write_bytes(b"this was a journal once" * 100)
+    (data_dir / "demo-7" / "screens.sqlite").write_bytes(b"these were screens once" * 100)
     demo, mainnet = held(data_dir)
+    assert demo.journal is not None
+    assert demo.screens is None
+    assert "cannot read the screen history" in demo.problems[-1]
     assert len(demo.stores) == 2
     assert mainnet.journal is None
     assert "cannot read the journal" in mainnet.problems[0]
@@ -98,6 +110,7 @@ def test_the_report_is_printed_as_a_table(data_dir: Path) -> None:
     assert table[1] == ["candles-1h", "2", "6", "2025-01-01", "00:00", "2025-01-01", "09:00", "2", "3", "0.0"]
     assert table[2] == ["funding", "1", "0", "-", "-", "0", "1", "0.0"]
     assert "journal: 1 verdicts since 2025-06-15 15:06, 1 snapshots, 0.0 MB" in text
+    assert "screens: 2 since 2025-01-01 01:00, 2 of them with all pairs, 0.0 MB" in text
     assert "set aside: candles-1h/00000001-0123456789abcdef.parquet.corrupt" in text
     assert len({len(line) for line in text.splitlines()[3:6]}) == 1, "the last column is not aligned"
 
@@ -108,6 +121,8 @@ def test_the_report_is_printed_as_json(data_dir: Path) -> None:
     assert candles["first"] == "2025-01-01T00:00:00+00:00"
     assert (candles["rows"], candles["holes"]) == (6, 2)
     assert content["markets"][0]["journal"]["verdicts"] == 1
+    assert content["markets"][0]["screens"]["whole"] == 2
+    assert content["markets"][1]["screens"] is None
 
 
 def test_the_command_prints_both(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
