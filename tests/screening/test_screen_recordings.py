@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,8 @@ def recorded(recordings: Path) -> Panel:
     return Panel.from_candles(candles, funding, end="2025-04-01T00:00Z").tail(337)
 
 
-def test_the_recorded_universe_is_screened_in_seconds_with_sane_counts(recorded: Panel) -> None:
-    screen(recorded)  # the first one loads scipy
-    began = time.perf_counter()
+def test_the_recorded_universe_is_screened_with_sane_counts(recorded: Panel) -> None:
     result = screen(recorded)
-    assert time.perf_counter() - began < 3
     funnel, table = result.funnel, result.candidates
     assert result.closed_at == pd.Timestamp("2025-04-01T00:00Z")
     assert 40 < funnel.coins_eligible < funnel.coins_listed == recorded.n_coins
