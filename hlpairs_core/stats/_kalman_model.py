@@ -102,11 +102,8 @@ class FinalStates:
 
     def log_likelihood(self, observation_noise: FloatArray, n_bars: int) -> FloatArray:
         """Diffuse log likelihood of T bars (Durbin and Koopman, 2012, section 7.2.2)."""
-        known = n_bars - 2
-        constant = n_bars * np.log(2.0 * np.pi)
-        likelihood: FloatArray = -0.5 * (
-            constant + known * np.log(observation_noise) + self.log_det + self.ssq / observation_noise
-        )
+        constant = n_bars * np.log(2.0 * np.pi) + (n_bars - 2) * np.log(observation_noise)
+        likelihood: FloatArray = -0.5 * (constant + self.log_det + self.ssq / observation_noise)
         return likelihood
 
 

@@ -9,8 +9,9 @@ from hlpairs_core.stats._kalman_model import KalmanModel, final_states
 
 __all__ = ["KalmanNoise", "most_likely_noise"]
 
-# Powers of ten of the two ratios, every second one; the first is as good as zero for fewer than 10,000 bars.
-_LATTICE = np.arange(-8.0, 3.0, 2.0)
+# Powers of ten of the two ratios; the first is as good as zero for fewer than 10,000 bars. A coarser lattice would
+# miss the higher of two maxima: a level that moves and a beta that moves explain much the same.
+_LATTICE = np.array([-8.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0])
 _NODES = np.array([(level, beta) for level in _LATTICE for beta in _LATTICE])
 _NEIGHBOURS = np.array([(level, beta) for level in (-1.0, 0.0, 1.0) for beta in (-1.0, 0.0, 1.0)])
 # Filters run at once at most: their states stay in the processor's cache.
@@ -47,15 +48,14 @@ def most_likely_noise(
 ) -> KalmanNoise:
     """Estimate each pair's variances by maximum likelihood: a search over two ratios.
 
-    The best node of a coarse lattice, then the best of its neighbours at half the distance, and so on `halvings`
-    times. R has its estimate in closed form. No derivative is needed, a maximum at the edge (a variance of zero
-    is common) does no harm, and equal input gives equal output.
+    The best node of a lattice; then the best among it and its neighbours half a decade away, then a quarter, and
+    so on `halvings` times. R has its estimate in closed form. No derivative is needed, a maximum at the edge (a
+    variance of zero is common) does no harm, and equal input gives equal output.
     """
     search = _Search(moves, y, x, np.mean(moves**2, axis=0)[x], compiled)
     powers = search.best(np.broadcast_to(_NODES[:, None], (len(_NODES), len(y), 2)))
-    step = _LATTICE[1] - _LATTICE[0]
-    for _ in range(halvings):
-        step /= 2.0
+    for halving in range(1, halvings + 1):
+        step = 0.5**halving
         powers = search.best(np.clip(powers + step * _NEIGHBOURS[:, None], _LATTICE[0], _LATTICE[-1]))
     return search.noise(powers)
 

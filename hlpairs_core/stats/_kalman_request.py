@@ -15,8 +15,8 @@ from hlpairs_core.stats._kalman_noise import KalmanNoise, most_likely_noise
 __all__ = ["FEWEST_BARS", "KalmanRequest", "read_noise", "read_request"]
 
 FEWEST_BARS = 10
-# Five halvings of two decades: each ratio to within a factor of 1.16, the likelihood to a few tenths.
-_HALVINGS = 5
+# Each ratio to within a factor of 1.16, the likelihood to a few tenths.
+_HALVINGS = 4
 _ROUNDING = 8.0 * np.finfo(float).eps
 
 

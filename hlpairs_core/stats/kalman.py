@@ -86,7 +86,7 @@ def kalman_pairs(
     recursion: with one set of noises for all pairs, n recursions of the covariance instead of n (n - 1) / 2.
 
     Maximum likelihood searches the ratios of the two steps' variances to `observation_noise` from 1e-8 to 100
-    (for beta times the mean of ``(x - x_0) ** 2``): 36 nodes two decades apart, then five times the best of the
+    (for beta times the mean of ``(x - x_0) ** 2``): 100 nodes a decade apart, then four times the best of the
     neighbours at half the distance. A variance at the lower end stands for zero: the coefficient is constant.
     Two series that have nothing to do with each other get a filter too, whose level follows y.
 
@@ -100,9 +100,9 @@ def kalman_pairs(
     >>> x = 4.0 + np.cumsum(0.01 * rng.normal(size=500))
     >>> y = 1.0 + 0.8 * x + 0.004 * rng.normal(size=500)
     >>> table = kalman_pairs(np.column_stack([y, x]))
-    >>> table[["beta", "beta_var"]].round(4)
-         beta  beta_var
-    0  0.7994       0.0
+    >>> table[["y", "x", "beta"]].round(2)
+       y  x  beta
+    0  0  1   0.8
     """
     request = read_request(log_prices, pairs, (observation_noise, level_noise, beta_noise), compiled)
     columns = _final_columns(request, compiled)
