@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     )
     from hlpairs_core.market import MarketState, Panel, PanelReport
     from hlpairs_core.screening import Candidate, ScreenResult, ScreenSettings, mark, screen
-    from hlpairs_core.stats import engle_granger_pairs
+    from hlpairs_core.stats import (
+        HedgeRatio,
+        KalmanPaths,
+        engle_granger_pairs,
+        hedge_ratio,
+        kalman_pairs,
+        kalman_paths,
+    )
 
 _HOME = {
     "MAINNET_URL": "exchange",
@@ -27,7 +34,9 @@ _HOME = {
     "Candidate": "screening",
     "CostModel": "costs",
     "EngineClient": "engine",
+    "HedgeRatio": "stats",
     "HyperliquidClient": "exchange",
+    "KalmanPaths": "stats",
     "MarketStamp": "exchange",
     "MarketState": "market",
     "OrderBook": "exchange",
@@ -38,6 +47,9 @@ _HOME = {
     "WeightBudget": "exchange",
     "connect": "engine",
     "engle_granger_pairs": "stats",
+    "hedge_ratio": "stats",
+    "kalman_pairs": "stats",
+    "kalman_paths": "stats",
     "mark": "screening",
     "screen": "screening",
 }
@@ -48,7 +60,9 @@ __all__ = [
     "Candidate",
     "CostModel",
     "EngineClient",
+    "HedgeRatio",
     "HyperliquidClient",
+    "KalmanPaths",
     "MarketStamp",
     "MarketState",
     "OrderBook",
@@ -59,6 +73,9 @@ __all__ = [
     "WeightBudget",
     "connect",
     "engle_granger_pairs",
+    "hedge_ratio",
+    "kalman_pairs",
+    "kalman_paths",
     "mark",
     "screen",
 ]

@@ -2,18 +2,21 @@
 
 from hlpairs_core.stats.dependence import dependence
 from hlpairs_core.stats.engle_granger import engle_granger_pairs
+from hlpairs_core.stats.hedge import HedgeRatio, hedge_ratio
 from hlpairs_core.stats.kalman import KalmanPaths, kalman_pairs, kalman_paths
 from hlpairs_core.stats.mackinnon import CriticalValues, mackinnon_critical_values, mackinnon_p
 from hlpairs_core.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, expected_false_positives
 
 __all__ = [
     "CriticalValues",
+    "HedgeRatio",
     "KalmanPaths",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "dependence",
     "engle_granger_pairs",
     "expected_false_positives",
+    "hedge_ratio",
     "kalman_pairs",
     "kalman_paths",
     "mackinnon_critical_values",
