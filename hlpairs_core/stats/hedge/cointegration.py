@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,16 @@ JOHANSEN = Method(
 
 def _dols(pair: Pair, *, level: float, leads: int | None = None, lags: int | None = None) -> Fit:
     from arch.unitroot.cointegration import DynamicOLS
+    from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
     leads = None if leads is None else whole_number(leads, "leads", at_least=0)
     lags = None if lags is None else whole_number(lags, "lags", at_least=0)
     _refuse_short(pair, "dols", 30 + 3 * ((leads or 0) + (lags or 0)))
     pair.refuse_one_asset_twice("dols")
     y, x = _named(pair)
-    result = DynamicOLS(y, x, trend="c", leads=leads, lags=lags).fit()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SingularMatrixWarning)
+        result = DynamicOLS(y, x, trend="c", leads=leads, lags=lags).fit()
     return _with_normal_interval(result, level, {"leads": float(result.leads), "lags": float(result.lags)})
 
 

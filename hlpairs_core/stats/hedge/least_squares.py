@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -12,12 +14,16 @@ __all__ = ["OLS", "ROLLING_OLS"]
 
 
 def _ols(pair: Pair, *, level: float) -> Fit:
-    from statsmodels.regression.linear_model import OLS as StatsmodelsOLS
+    from statsmodels.regression.linear_model import OLS as OLSModel
 
-    result = StatsmodelsOLS(pair.y, pair.design).fit()
+    result = OLSModel(pair.y, pair.design).fit()
     intercept, beta = result.params
+    return Fit(float(beta), float(intercept), _interval(result, level), {"r_squared": float(result.rsquared)})
+
+
+def _interval(result: Any, level: float) -> tuple[float, float]:
     low, high = result.conf_int(1.0 - level)[1]
-    return Fit(float(beta), float(intercept), (float(low), float(high)), {"r_squared": float(result.rsquared)})
+    return float(low), float(high)
 
 
 OLS = Method(
@@ -34,6 +40,7 @@ OLS = Method(
 
 
 def _rolling_ols(pair: Pair, *, level: float, window: int) -> Fit:
+    from statsmodels.regression.linear_model import OLS as OLSModel
     from statsmodels.regression.rolling import RollingOLS
 
     window = whole_number(window, "window", at_least=3)
@@ -47,11 +54,11 @@ def _rolling_ols(pair: Pair, *, level: float, window: int) -> Fit:
     with np.errstate(divide="ignore", invalid="ignore"):
         result = RollingOLS(pair.y, pair.design, window=window).fit()
     intercept, beta = np.where(still, np.nan, np.asarray(result.params).T)
-    low, high = result.conf_int(1.0 - level)[-1, :, 1]
+    last = OLSModel(pair.y[-window:], pair.design[-window:]).fit()
     return Fit(
         float(beta[-1]),
         float(intercept[-1]),
-        (float(low), float(high)),
+        _interval(last, level),
         {"window": window},
         beta_path=beta,
         intercept_path=intercept,

@@ -127,8 +127,8 @@ def hedge_ratio(
             fit = chosen.estimate(pair, level=level, **options)
     except InputError:
         raise
-    except (ArithmeticError, ValueError) as error:
-        # Of singular matrices and zero variances, from series that hardly move.
+    except (ArithmeticError, ValueError, UserWarning) as error:
+        # Singular matrices and zero variances, from series that hardly move.
         raise InputError(f"method {method!r} finds no line for {pair.y_name} and {pair.x_name}: {error}") from error
     return HedgeRatio.of(
         fit, pair, method=method, level=level, interval_note=chosen.interval_note, assumptions=chosen.assumptions
