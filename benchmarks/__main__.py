@@ -2,11 +2,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import backfill, engle_granger, latency, simulated_market, store, ticks
+from benchmarks import backfill, engle_granger, kalman, latency, simulated_market, store, ticks
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
+    "kalman": kalman.run,
     "simulated_market": simulated_market.run,
     "store": store.run,
     "ticks": ticks.run,
@@ -14,7 +15,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "backfill": backfill.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
-SHORT = ("engle_granger", "simulated_market", "store", "ticks")
+SHORT = ("engle_granger", "kalman", "simulated_market", "store", "ticks")
 
 
 def main() -> None:
