@@ -2,7 +2,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import backfill, engle_granger, kalman, latency, simulated_market, store, ticks
+from benchmarks import backfill, engle_granger, hedge_ratios, kalman, latency, simulated_market, store, ticks
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "ticks": ticks.run,
     "latency": latency.run,
     "backfill": backfill.run,
+    "hedge_ratios": hedge_ratios.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "kalman", "simulated_market", "store", "ticks")

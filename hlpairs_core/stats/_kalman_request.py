@@ -81,8 +81,11 @@ def read_request(
     given = read_noise(noises, len(y))
     problems = series_problems(table.values)
     faults = [f"{label} {problem}" if problem else "" for label, problem in zip(table.labels, problems, strict=True)]
-    reasons = ["; ".join(filter(None, (faults[a], faults[b]))) for a, b in zip(y, x, strict=True)]
-    rows = np.flatnonzero([not reason for reason in reasons])
+    faulty = np.array([bool(fault) for fault in faults])
+    rows = np.flatnonzero(~(faulty[y] | faulty[x]))
+    reasons = [""] * len(y)
+    for row in np.flatnonzero(faulty[y] | faulty[x]):
+        reasons[row] = "; ".join(filter(None, (faults[y[row]], faults[x[row]])))
     if given is not None:
         return KalmanRequest(table, y, x, rows, given.take(rows), reasons)
     bare = KalmanRequest(table, y, x, rows, KalmanNoise(*np.empty((3, 0))), reasons)
