@@ -13,6 +13,8 @@ from statsmodels.tsa.statespace.mlemodel import MLEModel
 
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.stats import kalman_pairs, kalman_paths
+from hlpairs_core.stats._kalman_model import KalmanModel, final_states
+from hlpairs_core.stats._kalman_numpy import filter_bars
 
 NOISE = {"observation_noise": 1e-4, "level_noise": 3e-6, "beta_noise": 2e-5}
 SEEDS = st.integers(0, 2**32 - 1)
@@ -163,16 +165,34 @@ def test_maximum_likelihood_finds_that_nothing_moves(compiled: bool) -> None:
     assert row["level_noise"] < 1e-4 * row["observation_noise"]
 
 
-@pytest.mark.parametrize("ratio", [0.0, 1e-8, 1e-3, 1e2])
-@pytest.mark.parametrize("first_move", [1e-2, 1e-9])
-def test_the_covariance_stays_positive_over_ten_thousand_bars(ratio: float, first_move: float, compiled: bool) -> None:
+def long_model(first_move: float) -> KalmanModel:
+    """One pair over 10,000 bars with four sets of ratios, from coefficients that stand still to ones that jump."""
     logs = prices(10_000, 2, seed=6)
     logs[1, 1] = logs[0, 1] + first_move
-    noise = {"observation_noise": 1e-6, "level_noise": 1e-6 * ratio, "beta_noise": 1e-4 * ratio}
-    row = kalman_pairs(logs, **noise, compiled=compiled).iloc[0]
-    assert 0.0 < row["beta_var"] < 1.0
-    assert 0.0 < row["alpha_var"] < 100.0
-    assert np.isfinite(row[["alpha", "beta", "innovation_z", "log_likelihood"]].astype(float)).all()
+    ratios = np.array([0.0, 1e-8, 1e-3, 1e2])
+    y, x = np.zeros(4, dtype=np.int64), np.ones(4, dtype=np.int64)
+    return KalmanModel.of(logs - logs[0], y, x, ratios, 100.0 * ratios)
+
+
+@pytest.mark.parametrize("first_move", [1e-2, 1e-9])
+def test_the_covariance_is_positive_at_each_of_ten_thousand_bars(first_move: float) -> None:
+    bars = filter_bars(long_model(first_move))
+    next(bars)
+    for bar in bars:
+        assert (bar.level_var > 0.0).all()
+        assert (bar.level_var * bar.beta_var > bar.cross_var**2).all()
+
+
+@pytest.mark.parametrize("first_move", [1e-2, 1e-9])
+def test_ten_thousand_bars_without_a_step_are_one_regression_to_the_last_digits(
+    first_move: float, compiled: bool
+) -> None:
+    model = long_model(first_move)
+    last = final_states(model, compiled=compiled)
+    y, x = model.moves.T
+    assert (last.level_var * last.beta_var > last.cross_var**2).all()
+    assert last.beta[0] == pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-8)
+    assert last.beta_var[0] == pytest.approx(1.0 / (np.var(x) * len(x)), rel=1e-8)
 
 
 def test_a_first_move_of_almost_nothing_does_no_lasting_harm(compiled: bool) -> None:
