@@ -17,12 +17,24 @@ all pairs with these in common share one recursion, and R itself has a maximum-l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 
 from hlpairs_core._typing import FloatArray, IntArray
+from hlpairs_core.exceptions import InputError
 
-__all__ = ["FinalStates", "KalmanModel", "final_states"]
+__all__ = ["FinalStates", "KalmanModel", "final_states", "moves_from_first"]
+
+
+def moves_from_first(values: FloatArray) -> FloatArray:
+    """Count each series from its first bar, shape (T, ...); a move within the rounding of the price is none.
+
+    A beta drawn from such a move would be noise, however large.
+    """
+    moves: FloatArray = values - values[0]
+    moves[np.abs(moves) <= np.maximum(8 * np.finfo(float).eps * np.abs(values[0]), 1e-50)] = 0.0
+    return moves
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +121,10 @@ class FinalStates:
 
 def final_states(model: KalmanModel, *, compiled: bool | None = None) -> FinalStates:
     """Filter all pairs; `compiled` None takes numba where it is installed, True insists on it, False does without."""
-    if compiled is None:
-        compiled = _numba_is_installed()
-    if compiled:
+    installed = find_spec("numba") is not None
+    if compiled and not installed:
+        raise InputError("compiled=True needs numba, which is not installed: pip install 'hlpairs[fast]'")
+    if installed and compiled is not False:
         from hlpairs_core.stats._kalman_numba import final_columns
     else:
         from hlpairs_core.stats._kalman_numpy import final_columns
@@ -122,9 +135,3 @@ def final_states(model: KalmanModel, *, compiled: bool | None = None) -> FinalSt
     shared = model.recursion[back]
     level_var, cross_var, beta_var, innovation_var, log_det = (column[shared] for column in recursions)
     return FinalStates(level, beta, level_var, cross_var, beta_var, innovation, innovation_var, ssq, log_det)
-
-
-def _numba_is_installed() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("numba") is not None

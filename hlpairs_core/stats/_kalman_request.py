@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.stats._inputs import Table, pair_positions, read_table, series_problems
+from hlpairs_core.stats._kalman_model import moves_from_first
 from hlpairs_core.stats._kalman_noise import KalmanNoise, most_likely_noise
 
 __all__ = ["FEWEST_BARS", "KalmanRequest", "read_noise", "read_request"]
@@ -17,7 +18,6 @@ __all__ = ["FEWEST_BARS", "KalmanRequest", "read_noise", "read_request"]
 FEWEST_BARS = 10
 # Each ratio to within a factor of 1.16, the likelihood to a few tenths.
 _HALVINGS = 4
-_ROUNDING = 8.0 * np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,7 @@ class KalmanRequest:
         """The series measured from their first bar; zero where no pair can be filtered."""
         moves = np.zeros_like(self.table.values)
         used = np.unique(np.concatenate([self.y[self.rows], self.x[self.rows]]))
-        moves[:, used] = self.table.values[:, used] - self.first[used]
-        # A beta drawn from the rounding of a price would be noise, however large.
-        moves[np.abs(moves) <= _ROUNDING * np.abs(self.first)] = 0.0
+        moves[:, used] = moves_from_first(self.table.values[:, used])
         return moves
 
     @property

@@ -63,7 +63,8 @@ def kalman_pairs(
     ------
     InputError
         If `log_prices` is not a two-dimensional table of at least 10 rows of numbers with unique labels, a pair
-        is unknown or pairs a series with itself, or a noise is not a variance.
+        is unknown or pairs a series with itself, a noise is not a variance, or compiled loops are insisted on
+        without numba.
 
     See Also
     --------

@@ -306,6 +306,12 @@ def test_what_cannot_be_worked_with_is_refused(arguments: dict, message: str) ->
         kalman_pairs(prices(50), **arguments)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("numba") is not None, reason="numba is installed")
+def test_compiled_loops_need_numba() -> None:
+    with pytest.raises(InputError, match="compiled=True needs numba, which is not installed"):
+        kalman_pairs(prices(50), **NOISE, compiled=True)
+
+
 def test_a_window_that_is_too_short_is_refused() -> None:
     with pytest.raises(InputError, match="9 bars are too short for a Kalman filter: give at least 10"):
         kalman_pairs(prices(9))
@@ -316,3 +322,15 @@ def test_the_path_of_a_series_with_a_gap_is_refused() -> None:
     logs[3, 2] = np.inf
     with pytest.raises(InputError, match="2 has 1 missing or infinite of 50 values; leave out its pairs"):
         kalman_paths(logs, pairs=[(0, 1), (0, 2)], **NOISE)
+
+
+@pytest.mark.parametrize("wobble", [4e-16, -4e-16, 1e-200])
+def test_a_first_move_within_the_rounding_of_a_price_is_none(wobble: float, compiled: bool) -> None:
+    logs = prices(60, 2, seed=14)
+    logs[0, 1] = 3.0 if abs(wobble) > 1e-100 else 0.0
+    logs[1, 1] = logs[0, 1] + wobble
+    still = logs.copy()
+    still[1, 1] = logs[0, 1]
+    one, other = (kalman_pairs(table, **NOISE, compiled=compiled) for table in (logs, still))
+    assert (logs != still).any()
+    pd.testing.assert_frame_equal(one, other, rtol=1e-12)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.stats._inputs import series_problems
+from hlpairs_core.stats._kalman_model import moves_from_first
 
 __all__ = ["Pair", "read_pair", "whole_number"]
 
@@ -85,15 +86,8 @@ def read_pair(y: pd.Series | ArrayLike, x: pd.Series | ArrayLike) -> Pair:
     for name, one, problem in zip(names, values, series_problems(np.column_stack(values)), strict=True):
         if problem:
             raise InputError(f"{name} {problem}{_where(one, index)}")
-    y_moves, x_moves = (_moves(one) for one in values)
+    y_moves, x_moves = (moves_from_first(one) for one in values)
     return Pair(*names, y_moves, x_moves, float(values[0][0]), float(values[1][0]), index)
-
-
-def _moves(values: FloatArray) -> FloatArray:
-    """Count from the first bar; a move within the rounding of the price is none."""
-    moves: FloatArray = values - values[0]
-    moves[np.abs(moves) <= 8 * np.finfo(float).eps * abs(values[0])] = 0.0
-    return moves
 
 
 def _name(series: object, role: str) -> str:
