@@ -2,21 +2,34 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import backfill, engle_granger, latency, rolling, screen_growth, simulated_market, store, ticks
+from benchmarks import (
+    backfill,
+    engle_granger,
+    hedge_ratios,
+    kalman,
+    latency,
+    rolling,
+    screen_growth,
+    simulated_market,
+    store,
+    ticks,
+)
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
     "rolling": rolling.run,
     "screen_growth": screen_growth.run,
+    "kalman": kalman.run,
     "simulated_market": simulated_market.run,
     "store": store.run,
     "ticks": ticks.run,
     "latency": latency.run,
     "backfill": backfill.run,
+    "hedge_ratios": hedge_ratios.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
-SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks")
+SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks", "kalman")
 
 
 def main() -> None:

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     )
     from hlpairs_core.market import MarketState, Panel, PanelReport
     from hlpairs_core.screening import Candidate, ScreenResult, ScreenSettings, mark, screen
-    from hlpairs_core.stats import RollingDependence, RollingScreen, engle_granger_pairs, reversion_pairs
+    from hlpairs_core.stats import (
+        HedgeRatio,
+        KalmanPaths,
+        RollingDependence,
+        RollingScreen,
+        engle_granger_pairs,
+        hedge_ratio,
+        kalman_pairs,
+        kalman_paths,
+        reversion_pairs,
+    )
 
 _HOME = {
     "MAINNET_URL": "exchange",
@@ -27,7 +37,9 @@ _HOME = {
     "Candidate": "screening",
     "CostModel": "costs",
     "EngineClient": "engine",
+    "HedgeRatio": "stats",
     "HyperliquidClient": "exchange",
+    "KalmanPaths": "stats",
     "MarketStamp": "exchange",
     "MarketState": "market",
     "OrderBook": "exchange",
@@ -40,6 +52,9 @@ _HOME = {
     "WeightBudget": "exchange",
     "connect": "engine",
     "engle_granger_pairs": "stats",
+    "hedge_ratio": "stats",
+    "kalman_pairs": "stats",
+    "kalman_paths": "stats",
     "mark": "screening",
     "reversion_pairs": "stats",
     "screen": "screening",
@@ -51,7 +66,9 @@ __all__ = [
     "Candidate",
     "CostModel",
     "EngineClient",
+    "HedgeRatio",
     "HyperliquidClient",
+    "KalmanPaths",
     "MarketStamp",
     "MarketState",
     "OrderBook",
@@ -64,6 +81,9 @@ __all__ = [
     "WeightBudget",
     "connect",
     "engle_granger_pairs",
+    "hedge_ratio",
+    "kalman_pairs",
+    "kalman_paths",
     "mark",
     "reversion_pairs",
     "screen",

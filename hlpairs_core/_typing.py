@@ -10,6 +10,7 @@ __all__ = [
     "Dependence",
     "DependenceMethod",
     "FloatArray",
+    "HedgeMethod",
     "IntArray",
     "LagRule",
     "Side",
@@ -26,4 +27,7 @@ LagRule: TypeAlias = Literal["aic", "bic"] | int
 Trend: TypeAlias = Literal["c", "ct"]
 Dependence: TypeAlias = Literal["any", "inverse", "positive"]
 DependenceMethod: TypeAlias = Literal["pearson", "spearman", "kendall"]
+HedgeMethod: TypeAlias = Literal[
+    "ols", "rolling_ols", "tls", "huber", "theil_sen", "kalman", "johansen", "dols", "fmols", "min_half_life"
+]
 Side: TypeAlias = Literal["long", "short"]
