@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -10,7 +11,16 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.report import Report
-from hlpairs_core.store import CandleStore, FundingStore, MinuteStore, SegmentStore
+from hlpairs_core.store import (
+    CandleStore,
+    FundingStore,
+    MinuteStore,
+    ScreenHistory,
+    Screens,
+    ScreenTable,
+    SegmentStore,
+)
+from hlpairs_core.store.pair_rows import NUMBERS, ROW
 
 N_COINS = 190
 N_BARS = 5000
@@ -20,6 +30,9 @@ COINS_A_SEGMENT = 24
 ROUNDS = 15
 START = pd.Timestamp("2025-01-01T00:00Z")
 MINUTES_A_DAY = 1440
+SCREENS_A_DAY = 24
+SCREENED_DAYS = 30
+LOOK_UPS = 25
 PLAIN = str.maketrans({" ": "_", ",": None, "'": None})
 
 
@@ -32,6 +45,9 @@ def run(data: Path | None) -> Report:
     if data is not None:
         with tempfile.TemporaryDirectory() as folder:
             sizes |= _recorded_mb(data, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        screen_rows, screen_numbers = _screens(Path(folder), rng)
+    rows, numbers = rows + screen_rows, numbers | screen_numbers
     rows += [(f"{name}, a day", f"{size:.2f} MB of {N_COINS} coins") for name, size in sizes.items()]
     return Report("store", rows, numbers | {f"{name.replace(' ', '_')}_mb_a_day": size for name, size in sizes.items()})
 
@@ -64,6 +80,56 @@ def _speed(folder: Path, rng: np.random.Generator) -> tuple[list[tuple[str, str]
     rows = [("store", held), ("window", f"the last {WINDOW} bars of all coins")]
     rows += [(what, f"{median(one):.1f} ms (from {min(one):.1f} to {max(one):.1f})") for what, one in times.items()]
     return rows, {f"{what.translate(PLAIN)}_ms": median(one) for what, one in times.items()}
+
+
+def _screens(folder: Path, rng: np.random.Generator) -> tuple[list[tuple[str, str]], dict[str, float]]:
+    """Time a month of screens of all coins: how they are written, and how a pair is looked up."""
+    screens, history = Screens(folder / "screens.sqlite"), ScreenHistory(folder / "screens.sqlite")
+    tables = [_screen_table(rng, bar) for bar in range(SCREENS_A_DAY)]
+    writing = []
+    for bar in range(SCREENED_DAYS * SCREENS_A_DAY):
+        closed_ms = (bar + 1) * 3_600_000
+        table = replace(tables[bar % SCREENS_A_DAY], bar_ms=closed_ms - 3_600_000, closed_ms=closed_ms)
+        writing.append(_ms(lambda table=table: screens.add(table, final=True)))
+    screens.close()
+    size = (folder / "screens.sqlite").stat().st_size / len(writing) / 1e6
+    times = {"write a screen": writing}
+    pairs = [rng.choice(N_COINS, 2, replace=False) for _ in range(LOOK_UPS)]
+    found: list[int] = []
+    times["look up a pair"] = [
+        _ms(lambda y=y, x=x: found.append(len(history.pair(f"C{y}", f"C{x}")))) for y, x in pairs
+    ]
+    assert set(found) == {len(writing)}
+    closes = [pd.Timestamp(0, tz="UTC") + pd.Timedelta(hours=bar + 1) for bar in range(ROUNDS)]
+    times["read a screen"] = [_ms(lambda closed=closed: history.table(closed)) for closed in closes]
+    held = f"{SCREENED_DAYS} days of {len(tables[0].rows):,} pairs an hour, {size:.2f} MB a screen"
+    rows = [("screens", held)]
+    rows += [(what, f"{median(one):.1f} ms (from {min(one):.1f} to {max(one):.1f})") for what, one in times.items()]
+    numbers = {f"{what.translate(PLAIN)}_ms": median(one) for what, one in times.items()}
+    return rows, numbers | {"mb_a_screen": size}
+
+
+def _screen_table(rng: np.random.Generator, bar: int) -> ScreenTable:
+    """A made-up screen, with numbers that are as hard to pack as those of random walks."""
+    n_pairs = N_COINS * (N_COINS - 1) // 2
+    rows = np.zeros(n_pairs, dtype=ROW)
+    rows["y"], rows["x"] = np.triu_indices(N_COINS, k=1)
+    rows["failed"] = rng.choice([1, 2, 3, 33, 35], n_pairs)
+    for name in NUMBERS:
+        rows[name] = rng.normal(size=n_pairs)
+    rows["p_value"], rows["q_value"] = rng.random(n_pairs), 1.0
+    rows["half_life_hours"] = rng.lognormal(3, 1, n_pairs)
+    coins = tuple(f"C{number}" for number in range(N_COINS))
+    said = {"asked": {}, "gates": (), "n_pairs": n_pairs, "expected_by_luck": 0.05 * n_pairs, "fee_bps": 9.0}
+    return ScreenTable(
+        bar_ms=bar,
+        closed_ms=bar,
+        coins=coins,
+        rows=rows[rng.permutation(n_pairs)],
+        qualifies=False,
+        verdict="None.",
+        **said,
+    )
 
 
 def _recorded_mb(data: Path, folder: Path) -> dict[str, float]:

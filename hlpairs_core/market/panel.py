@@ -12,6 +12,7 @@ from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market._frames import LongFrame, as_utc, read_long, to_ms, to_times
 from hlpairs_core.market.cleaning import FIELDS, Grid, build_grid, gaps, infer_interval
 from hlpairs_core.market.funding import join_funding, missing_funding
+from hlpairs_core.market.panel_checks import as_numbers, check_clock, check_coins, check_values
 from hlpairs_core.market.report import Finding, PanelReport, findings_table
 
 __all__ = ["Panel"]
@@ -46,6 +47,12 @@ class Panel:
     report : PanelReport
         What was left out when the panel was built, and why.
 
+    Raises
+    ------
+    InputError
+        If coins or times are there twice or times have holes, an array has another shape, or a value is impossible:
+        names the coin, the bar and the value.
+
     Examples
     --------
     >>> panel = Panel.from_candles(candles, funding)  # doctest: +SKIP
@@ -64,13 +71,14 @@ class Panel:
     report: PanelReport
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "coins", check_coins(self.coins))
         shape = (len(self.time), len(self.coins))
         if not all(shape):
             raise InputError(f"a panel needs at least one bar and one coin, not {shape[0]} and {shape[1]}")
-        for name in ARRAYS:
-            array = np.asarray(getattr(self, name), dtype=np.float64).view()
-            if array.shape != shape:
-                raise InputError(f"the array {name!r} has shape {array.shape}: give (n_bars, n_coins) = {shape}")
+        check_clock(self.time, self.interval)
+        arrays = {name: as_numbers(getattr(self, name), name, shape) for name in ARRAYS}
+        check_values(arrays, self.time, self.coins)
+        for name, array in arrays.items():
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 

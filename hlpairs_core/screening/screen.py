@@ -54,7 +54,7 @@ def screen(
     ------
     InputError
         If the panel is shorter than the window needs, its interval is not the settings', or the market lists
-        a coin twice.
+        a coin twice or lacks a column.
 
     Notes
     -----
@@ -67,6 +67,7 @@ def screen(
     5 % of unrelated pairs pass the p gate of 0.05: `Funnel.expected_by_luck` says how many that is. The
     expected edge is a projection of the fit window, not calibrated on later data.
     """
+    _check_kinds(panel, settings)
     _check_panel(panel, settings)
     universe = select_universe(panel, settings, market)
     judged = _NO_PAIRS
@@ -80,6 +81,13 @@ def screen(
 
 
 _NO_PAIRS = JudgedPairs(0, 0.0, pd.DataFrame(columns=list(CANDIDATE_COLUMNS)), 0, 0, 0)
+
+
+def _check_kinds(panel: Panel, settings: ScreenSettings) -> None:
+    """Whoever mixes up the arguments is told so: nobody checks types in a notebook."""
+    for name, value, kind in (("panel", panel, Panel), ("settings", settings, ScreenSettings)):
+        if not isinstance(value, kind):
+            raise InputError(f"{name} is a {type(value).__name__}: give a {kind.__name__}")
 
 
 def _check_panel(panel: Panel, settings: ScreenSettings) -> None:

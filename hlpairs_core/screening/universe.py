@@ -15,6 +15,8 @@ from hlpairs_core.wording import stated, told_apart
 
 __all__ = ["Universe", "select_universe"]
 
+# What a screen reads of a market.
+_SAID = ("is_delisted", "max_leverage", "funding_rate", "day_notional_usd")
 _DELISTED = "the exchange does not list it now"
 
 
@@ -50,7 +52,7 @@ def select_universe(panel: Panel, settings: ScreenSettings, market: MarketState 
     Raises
     ------
     InputError
-        If the market lists a coin twice.
+        If the market lists a coin twice, or lacks a column.
     """
     coins = list(panel.coins)
     recent = panel.tail(settings.window + 1)
@@ -84,6 +86,9 @@ def coin_day_notional(panel: Panel, market: MarketState | None) -> FloatArray:
 
 
 def _listed(market: MarketState) -> set[str]:
+    missing = [name for name in _SAID if name not in market.contexts.columns]
+    if missing:
+        raise InputError(f"market.contexts lacks {', '.join(missing)}: give what `HyperliquidClient.contexts` returns")
     names = market.contexts.index
     if names.has_duplicates:
         twice = ", ".join(map(repr, names[names.duplicated()].unique()))
@@ -101,7 +106,7 @@ def _reason(coin: "pd.Series", settings: ScreenSettings) -> str:
     if coin.traded_share < settings.min_traded_share:
         needed = 100 * settings.min_traded_share
         return f"it traded in {told_apart(100 * coin.traded_share, needed, 0)}% of bars, needs {stated(needed, 0)}%"
-    if np.isnan(coin.day_notional_usd):
+    if not np.isfinite(coin.day_notional_usd):
         return "its volume of 24 hours is unknown"
     if coin.day_notional_usd < settings.min_day_notional_usd:
         needed = settings.min_day_notional_usd

@@ -20,14 +20,16 @@ from hlpairs_core.store.screens import SCREENS_SCHEMA
 
 __all__ = ["PAIR_COLUMNS", "ScreenHistory", "ScreensReport", "report_screens"]
 
+EVER_MS = -(2**62)
 TEXTS = ("y", "x", "gates_failed", "settings")
 COSTS = ("gross_bps", "fee_bps", "slippage_bps", "funding_bps", "net_edge_bps")
 PAIR_COLUMNS = ("time", "closed_at", "y", "x", *NUMBERS[:6], *COSTS, "gates_failed", "is_final", "settings")
 """Columns of what `ScreenHistory` returns of pairs, in order."""
 
+# Of each screen its part is looked up (CROSS: in this order); the other way round all parts would be walked through.
 PARTS = """
 SELECT screens.closed_ms, bar_ms, fee_bps, is_final, settings, pairs.rows
-FROM screens JOIN pairs ON pairs.closed_ms = screens.closed_ms
+FROM screens CROSS JOIN pairs ON pairs.closed_ms = screens.closed_ms
 """
 
 
@@ -113,11 +115,11 @@ class ScreenHistory:
         """
         if y == x:
             raise InputError(f"{y!r} is named twice: a pair has two coins")
-        since_ms = _to_ms(since)
+        since_ms = EVER_MS if since is None else _to_ms(since)
         with self._reading() as database:
             pair = [_coin_id(database, name) for name in (y, x)]
             parts = _parts_of(database, pair, since_ms)
-            if not parts and (since_ms is None or not _parts_of(database, pair, None)):
+            if not parts and (since is None or not _parts_of(database, pair, EVER_MS)):
                 raise UnknownPair(f"no screen that is kept has tested {y!r} with {x!r}")
             return _frame(database, parts)
 
@@ -200,9 +202,9 @@ def _coin_id(database: sqlite3.Connection, name: str) -> int:
     return int(found[0])
 
 
-def _parts_of(database: sqlite3.Connection, pair: list[int], since_ms: int | None) -> list[Part]:
+def _parts_of(database: sqlite3.Connection, pair: list[int], since_ms: int) -> list[Part]:
     """Return what each screen found of a pair: one row a part."""
-    query = f"{PARTS} AND pairs.coin = ?1 WHERE ?2 IS NULL OR screens.closed_ms >= ?2 ORDER BY screens.closed_ms"
+    query = f"{PARTS} AND coin = ? WHERE screens.closed_ms >= ? ORDER BY screens.closed_ms"
     parts = _unpacked(database.execute(query, (min(pair), since_ms)))
     of_pair = (part._replace(rows=part.rows[_is_pair(part.rows, *pair)]) for part in parts)
     return [part for part in of_pair if len(part.rows)]
@@ -225,7 +227,7 @@ def _is_pair(rows: PairRows, one: int, other: int) -> BoolArray:
 
 def _frame(database: sqlite3.Connection, parts: list[Part]) -> pd.DataFrame:
     names, asked = dict(database.execute("SELECT id, name FROM coins")), _asked(database)
-    rows = np.concatenate([np.zeros(0, dtype=ROW), *(part.rows for part in parts)])
+    rows = np.frombuffer(b"".join(part.rows.tobytes() for part in parts), dtype=ROW)
     repeats = np.array([len(part.rows) for part in parts], dtype=np.int64)
     heads = pd.DataFrame([part[:-1] for part in parts], columns=list(Part._fields[:-1]))
     heads = heads.loc[heads.index.repeat(repeats)].reset_index(drop=True)
@@ -263,9 +265,7 @@ def _times(ms: Any) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.asarray(ms, dtype=np.int64).view("datetime64[ms]")).tz_localize("UTC")
 
 
-def _to_ms(time: pd.Timestamp | None) -> int | None:
-    if time is None:
-        return None
+def _to_ms(time: pd.Timestamp) -> int:
     if time.tzinfo is None:
         raise InputError(f"the time is {time} without a time zone: say which, for example '2025-01-01T00:00Z'")
     microseconds = int(time.as_unit("us").asm8.astype(np.int64))

@@ -4,7 +4,7 @@
 one compressed piece a screen is 0.46 MB, but looking up a pair over a month would unpack all of it: two seconds. So
 a screen is cut by coin: the part of a coin has the pairs with those that were met after it, about a hundred rows,
 packed (`pair_rows`). Which coin of a pair is explained may change from bar to bar; the pair stays in the part of the
-one that was met first. That is 0.63 MB a screen and 25 ms a look-up over a month; writing takes 20 ms, in a thread.
+one that was met first. That is 0.64 MB a screen and 50 ms a look-up over a month; writing takes 20 ms, in a thread.
 
 The parts of a screen lie next to each other and are removed together: clustered by coin, each screen would change
 pages all over the file. The best ten pairs have parts of their own, which stay when the rest is removed.
