@@ -121,7 +121,7 @@ def reversion(
     >>> process = OrnsteinUhlenbeck(mu=0.0, theta_per_hour=0.1, sigma_per_sqrt_hour=0.01)
     >>> found = reversion(process.draw(500, rng=np.random.default_rng(2)))
     >>> found.reverts, round(found.half_life.hours, 1), found.zero_crossings.count
-    (True, 8.1, 68)
+    (True, 5.4, 85)
     """
     values = read_spread(spread, least=_LEAST)
     return Reversion(
