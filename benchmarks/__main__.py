@@ -2,11 +2,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import backfill, engle_granger, latency, simulated_market, store, ticks
+from benchmarks import backfill, engle_granger, latency, reversion, simulated_market, store, ticks
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
+    "reversion": reversion.run,
     "simulated_market": simulated_market.run,
     "store": store.run,
     "ticks": ticks.run,

@@ -41,7 +41,7 @@ def hurst_exponent(
           (detrended fluctuation analysis). 0.51 with 0.04 for such walks.
     shortest_bars, longest_bars : int, optional
         The durations looked at; by default from 1 bar ("structure") or 8 ("dfa") up to a tenth of T, at
-        least four times the shortest.
+        least four times the shortest and at most half of T.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def hurst_exponent(
         raise InputError(f"method must be 'structure' or 'dfa', got {method!r}")
     dfa = method == "dfa"
     shortest = (8 if dfa else 1) if shortest_bars is None else shortest_bars
-    longest = max(len(values) // 10, 4 * shortest) if longest_bars is None else longest_bars
+    longest = min(max(len(values) // 10, 4 * shortest), len(values) // 2) if longest_bars is None else longest_bars
     if not (4 if dfa else 1) <= shortest <= longest / 2 or longest > len(values) // 2:
         raise InputError(
             f"durations from {shortest} to {longest} bars do not suit {len(values)} bars: "
