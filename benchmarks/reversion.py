@@ -24,10 +24,10 @@ from hlpairs_core.stats.half_life import HalfLifeMethod
 from hlpairs_core.stats.hurst import HurstMethod
 from hlpairs_core.stats.thresholds import ThresholdMethod, Thresholds
 
-BARS, HALF_LIVES, DRAWS = (168, 672), (6.0, 24.0, 96.0, math.inf), 200
+BARS, HALF_LIVES, DRAWS = (168, 672), (6.0, 24.0, math.inf), 100
 METHODS: tuple[HalfLifeMethod, ...] = ("least_squares", "kendall", "median_unbiased")
 HURST_METHODS: tuple[HurstMethod, ...] = ("structure", "dfa")
-FIT_BARS, MONITORED_BARS, PAIRS = (168, 336, 672), 4, 400
+FIT_BARS, MONITORED_BARS, PAIRS = (168, 336, 672), 4, 300
 PAIR_HALF_LIVES = (3.0, 12.0, 24.0)
 # Half-life 12 hours, standard deviation 1 %, 0.2 % for a round trip.
 EXAMPLE = OrnsteinUhlenbeck(

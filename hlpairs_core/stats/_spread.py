@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
 
-__all__ = ["not_negative", "positive", "read_spread", "share"]
+__all__ = ["not_negative", "positive", "read_pair", "read_spread", "share"]
 
 # Beyond these, squares overflow or vanish.
 _LARGEST, _SMALLEST = 1e50, 1e-50
@@ -43,6 +43,23 @@ def read_spread(spread: pd.Series | ArrayLike, *, name: str = "spread", least: i
     if np.ptp(values) <= max(8 * np.finfo(float).eps * np.abs(values).max(), _SMALLEST):
         raise InputError(f"{name} is constant: all {len(values)} values are {values[0]}")
     return values
+
+
+def read_pair(y: pd.Series | ArrayLike, x: pd.Series | ArrayLike, *, least: int) -> tuple[FloatArray, FloatArray]:
+    """Read two series on the same bars.
+
+    Raises
+    ------
+    InputError
+        As `read_spread`, or if their lengths or, for two Series, their indices differ.
+    """
+    left, right = read_spread(y, name="y", least=least), read_spread(x, name="x", least=least)
+    if len(left) != len(right):
+        raise InputError(f"y has {len(left)} bars and x has {len(right)}: give both on the same bars")
+    if isinstance(y, pd.Series) and isinstance(x, pd.Series) and not y.index.equals(x.index):
+        at = int(np.argmax(y.index != x.index))
+        raise InputError(f"y and x are not on the same bars: bar {at} is {y.index[at]!r} of y and {x.index[at]!r} of x")
+    return left, right
 
 
 def positive(value: float, name: str) -> float:

@@ -18,7 +18,7 @@ from hlpairs_core.stats._monitoring import (
     recursive_residuals,
     rolling_beta,
 )
-from hlpairs_core.stats._spread import read_spread, share
+from hlpairs_core.stats._spread import read_pair, read_spread, share
 
 __all__ = ["BreakMonitor", "break_monitor"]
 
@@ -117,8 +117,8 @@ def break_monitor(
     Raises
     ------
     InputError
-        If a series is too short, constant (also within the fit window) or has a missing or infinite value, their
-        lengths differ, or an option is out of range.
+        If a series is too short, constant (also within the fit window) or has a missing or infinite value, they
+        are not on the same bars, or an option is out of range.
 
     Notes
     -----
@@ -197,9 +197,7 @@ def break_monitor(
 
 
 def _read(y: pd.Series | ArrayLike, x: pd.Series | ArrayLike, fit_bars: int) -> tuple[FloatArray, FloatArray]:
-    left, right = read_spread(y, name="y", least=_LEAST_FIT + 1), read_spread(x, name="x", least=_LEAST_FIT + 1)
-    if len(left) != len(right):
-        raise InputError(f"y has {len(left)} bars and x has {len(right)}: give both on the same bars")
+    left, right = read_pair(y, x, least=_LEAST_FIT + 1)
     if not _LEAST_FIT <= fit_bars < len(left):
         raise InputError(f"fit_bars must be from {_LEAST_FIT} to {len(left) - 1} of {len(left)} bars, got {fit_bars!r}")
     for name, values in (("y", left), ("x", right)):

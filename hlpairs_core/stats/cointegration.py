@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.stats._inputs import read_table
-from hlpairs_core.stats._spread import read_spread
+from hlpairs_core.stats._spread import read_pair, read_spread
 from hlpairs_core.stats.hypothesis_test import Found, HypothesisTest, perform
 
 __all__ = ["JohansenTest", "johansen_test", "phillips_ouliaris_test"]
@@ -51,8 +51,8 @@ def phillips_ouliaris_test(
     Raises
     ------
     InputError
-        If a series is too short, constant or has a missing or infinite value, their lengths differ, or they are
-        collinear.
+        If a series is too short, constant or has a missing or infinite value, they are not on the same bars,
+        or they are collinear.
 
     See Also
     --------
@@ -65,9 +65,7 @@ def phillips_ouliaris_test(
     P. C. B. Phillips and S. Ouliaris, "Asymptotic Properties of Residual Based Tests for Cointegration",
     *Econometrica* 58 (1990), 165-193.
     """
-    first, second = read_spread(y, name="y", least=_LEAST), read_spread(x, name="x", least=_LEAST)
-    if len(first) != len(second):
-        raise InputError(f"y has {len(first)} bars and x has {len(second)}: give both on the same bars")
+    first, second = read_pair(y, x, least=_LEAST)
     if bandwidth is not None and not 0 <= bandwidth < len(first):
         raise InputError(f"bandwidth must be at least 0 and less than the {len(first)} bars, got {bandwidth!r}")
     if abs(np.corrcoef(first, second)[0, 1]) >= 1.0 - _SAME:

@@ -32,8 +32,8 @@ def test_phillips_ouliaris_without_autocovariances_is_the_residual_s_dickey_full
 
 def test_phillips_ouliaris_cries_wolf_over_unrelated_walks_a_little_too_often_as_documented() -> None:
     rng = np.random.default_rng(2)
-    p = [phillips_ouliaris_test(*np.cumsum(rng.normal(size=(2, 200)), axis=1)).p_value for _ in range(400)]
-    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.08, abs=0.05)
+    p = [phillips_ouliaris_test(*np.cumsum(rng.normal(size=(2, 200)), axis=1)).p_value for _ in range(250)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.08, abs=0.06)
 
 
 def test_johansen_of_crude_oil_has_the_published_trace() -> None:
@@ -65,6 +65,11 @@ def test_johansen_finds_as_many_relations_as_were_made() -> None:
         ([np.nan, *range(30)], np.arange(31.0), "y has 1 missing.* the first nan at bar 0"),
         (np.arange(30.0), np.ones(30), "x is constant"),
         (np.arange(30.0), pair(1)[1], "y has 30 bars and x has 300"),
+        (
+            pd.Series(pair(1)[0]),
+            pd.Series(pair(1)[1], index=range(1, 301)),
+            "not on the same bars: bar 0 is 0 of y and 1 of x",
+        ),
         (2 * pair(1)[1] + 1, pair(1)[1], "collinear: they are one asset twice"),
         (np.arange(5.0), np.arange(5.0), "y has 5 bars: at least 20"),
     ],

@@ -55,19 +55,19 @@ def test_kendall_takes_off_the_mean_bias_that_he_found() -> None:
 @pytest.mark.parametrize(("slope", "n_bars"), [(0.9, 40), (0.5, 30)])
 def test_half_of_the_median_unbiased_half_lives_are_too_long(slope: float, n_bars: int) -> None:
     truth = math.log(0.5) / math.log(slope)
-    found = [half_life(spread) for spread in spreads(slope, n_bars, 100, seed=4)]
+    found = [half_life(spread) for spread in spreads(slope, n_bars, 60, seed=4)]
     too_long = np.mean([one.bars > truth for one in found])
     covered = np.mean([one.low_bars <= truth <= one.high_bars for one in found])
-    assert too_long == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(100))
-    assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 100))
+    assert too_long == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(60))
+    assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 60))
 
 
 def test_a_random_walk_is_not_given_a_half_life_as_often_as_least_squares_gives_one() -> None:
-    walks = spreads(1.0, 40, 100, seed=5)
+    walks = spreads(1.0, 40, 60, seed=5)
     unbiased = [half_life(walk) for walk in walks]
     plain = [half_life(walk, method="least_squares") for walk in walks]
-    assert np.mean([math.isfinite(one.bars) for one in plain]) > 0.9
-    assert np.mean([math.isfinite(one.bars) for one in unbiased]) == pytest.approx(0.5, abs=0.2)
+    assert np.mean([math.isfinite(one.bars) for one in plain]) > 0.85
+    assert np.mean([math.isfinite(one.bars) for one in unbiased]) == pytest.approx(0.5, abs=0.26)
     assert np.mean([math.isinf(one.high_bars) for one in unbiased]) > 0.9
 
 
@@ -84,7 +84,7 @@ def test_what_turns_round_at_every_bar_has_no_half_life_and_says_so() -> None:
     assert "reverts within a bar" in found.reason
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     shift=st.floats(-100, 100),

@@ -90,6 +90,16 @@ def test_an_estimated_hedge_ratio_makes_adf_cry_wolf_as_documented() -> None:
     assert 0.10 < np.mean(np.array(p) < 0.05) < 0.20
 
 
+def test_an_estimated_hedge_ratio_makes_kpss_refute_too_seldom_as_documented() -> None:
+    rng = np.random.default_rng(13)
+    p = []
+    for _ in range(400):
+        x = np.cumsum(rng.normal(size=100))
+        y = x + rng.normal(size=100)
+        p.append(kpss_test(y - np.polyval(np.polyfit(x, y, 1), x), lags=0).p_value)
+    assert np.mean(np.array(p) <= 0.05) < 0.03
+
+
 @pytest.mark.parametrize("test", [adf_test, phillips_perron_test])
 def test_a_series_predicted_without_error_has_no_statistic_and_says_so(test) -> None:
     found = test(np.tile([1.0, -1.0], 20))
