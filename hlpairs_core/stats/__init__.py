@@ -9,7 +9,8 @@ from hlpairs_core.stats.hurst import hurst_exponent
 from hlpairs_core.stats.hypothesis_test import HypothesisTest
 from hlpairs_core.stats.mackinnon import CriticalValues, mackinnon_critical_values, mackinnon_p
 from hlpairs_core.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, expected_false_positives
-from hlpairs_core.stats.ornstein_uhlenbeck import OrnsteinUhlenbeck, OrnsteinUhlenbeckFit, fit_ornstein_uhlenbeck
+from hlpairs_core.stats.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from hlpairs_core.stats.ornstein_uhlenbeck_fit import OrnsteinUhlenbeckFit, fit_ornstein_uhlenbeck
 from hlpairs_core.stats.reversion import Reversion, ZeroCrossings, reversion, zero_crossings
 from hlpairs_core.stats.stationarity import adf_test, kpss_test, phillips_perron_test
 from hlpairs_core.stats.thresholds import Thresholds, optimal_thresholds

@@ -146,7 +146,7 @@ def break_monitor(
     >>> y[450:] += 0.03
     >>> found = break_monitor(y, x, fit_bars=300)
     >>> found.first_alarm, found.cusum_alarm, found.beta_alarm
-    (462, 469, 486)
+    (461, 467, 486)
     """
     left, right = _read(y, x, fit_bars)
     window = _rolling_bars(rolling_bars, fit_bars)

@@ -172,4 +172,4 @@ def _rule_with_stop(low: float, high: float, exit_level: float, stop: float, fee
         profit += share * (win * exit_level + (1.0 - win) * stop - level - 2.0 * fee)
         trade += share * time
         cycle += share * (time + win * back_down + (1.0 - win) * back_up)
-    return TradingRule(high, exit_level, profit, trade, cycle, math.nan, entry_low=low, stop=stop)
+    return TradingRule(high, exit_level, profit, trade, cycle, math.nan, entry_low=low)

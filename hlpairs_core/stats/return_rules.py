@@ -33,8 +33,8 @@ _NEXT_TO_MEAN = 1e-4
 class TradingRule:
     """One rule: levels, cost and profit in standard deviations, times in ``1 / theta``.
 
-    `cycle_variance` is NaN where the profit of a trade is itself random; `entry_low` and `stop` are None where
-    there is no stop-loss.
+    `cycle_variance` is NaN where the profit of a trade is itself random; `entry_low` is None where there is no
+    stop-loss.
     """
 
     entry: float
@@ -45,7 +45,6 @@ class TradingRule:
     cycle_variance: float
     two_sided: bool = False
     entry_low: float | None = None
-    stop: float | None = None
 
 
 def bertram_return(cost: float) -> TradingRule:

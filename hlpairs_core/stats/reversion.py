@@ -13,7 +13,7 @@ from hlpairs_core.exceptions import InputError
 from hlpairs_core.stats._spread import positive, read_spread
 from hlpairs_core.stats.half_life import HalfLife, HalfLifeMethod, half_life
 from hlpairs_core.stats.hurst import hurst_exponent
-from hlpairs_core.stats.ornstein_uhlenbeck import OrnsteinUhlenbeckFit, fit_ornstein_uhlenbeck
+from hlpairs_core.stats.ornstein_uhlenbeck_fit import OrnsteinUhlenbeckFit, fit_ornstein_uhlenbeck
 from hlpairs_core.stats.variance_ratio import VarianceRatio, variance_ratio
 
 __all__ = ["Reversion", "ZeroCrossings", "reversion", "zero_crossings"]

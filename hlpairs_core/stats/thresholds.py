@@ -25,6 +25,8 @@ ThresholdMethod: TypeAlias = Literal[
 ]
 
 _COMMON = "the spread is this Ornstein-Uhlenbeck process, known exactly, watched all the time and traded at the level"
+_FREE = "without cost every deviation pays: the levels are at the mean and the return is a limit"
+_NO_TRADE = TradingRule(math.nan, math.nan, math.nan, math.nan, math.inf, math.nan)
 # Their best entry tends to the mean with the cost.
 _FREE_AT_MEAN = ("bertram_return", "zeng_lee_mean", "zeng_lee_reverse")
 _ASSUMPTIONS: dict[ThresholdMethod, str] = {
@@ -164,7 +166,7 @@ def optimal_thresholds(
     >>> process = OrnsteinUhlenbeck(mu=0.0, theta_per_hour=0.05, sigma_per_sqrt_hour=0.003)
     >>> found = optimal_thresholds(process, cost=0.002)
     >>> round(found.entry_sigma, 2), round(found.expected_cycle_hours, 1)
-    (-0.7, 38.1)
+    (-0.7, 38.4)
     """
     if not isinstance(process, OrnsteinUhlenbeck):
         raise InputError(f"process must be an OrnsteinUhlenbeck, got {process!r}")
@@ -180,9 +182,7 @@ def optimal_thresholds(
         if value is not None and name not in own:
             raise InputError(f"{name}={value!r} means nothing to method {method!r}: drop it")
     rule = _solve(process, cost, method, **own)
-    if rule is None:
-        return _no_entry(method, cost, stop)
-    return _in_units(rule, process, cost, method, max_cycle_hours)
+    return _in_units(rule or _NO_TRADE, process, cost, method, stop, max_cycle_hours)
 
 
 def _solve(
@@ -222,7 +222,12 @@ def _finite(value: float, name: str) -> float:
 
 
 def _in_units(
-    rule: TradingRule, process: OrnsteinUhlenbeck, cost: float, method: ThresholdMethod, max_cycle_hours: float
+    rule: TradingRule,
+    process: OrnsteinUhlenbeck,
+    cost: float,
+    method: ThresholdMethod,
+    stop: float | None,
+    max_cycle_hours: float,
 ) -> Thresholds:
     unit, hours = process.stationary_std, 1.0 / process.theta_per_hour
     cycle = rule.cycle_time * hours
@@ -238,53 +243,32 @@ def _in_units(
         entry_sigma=entry,
         exit_sigma=exit_,
         entry_low=None if rule.entry_low is None else process.mu + unit * rule.entry_low,
-        stop=None if rule.stop is None else process.mu + unit * rule.stop,
+        stop=stop,
         two_sided=rule.two_sided,
         cost=cost,
         profit_per_trade=0.0 if at_mean else unit * rule.profit,
         expected_trade_hours=0.0 if at_mean else rule.trade_time * hours,
         expected_cycle_hours=0.0 if at_mean else cycle,
-        expected_return_per_hour=unit * rule.profit / cycle,
+        expected_return_per_hour=0.0 if endless else unit * rule.profit / cycle,
         return_std_per_sqrt_hour=unit * deviation / math.sqrt(hours),
         pays=rule.profit > 0.0 and cycle <= max_cycle_hours,
         assumptions=f"{_COMMON}; {_ASSUMPTIONS[method]}",
-        reason=_reason(rule, cycle, cost / unit, max_cycle_hours, at_mean=at_mean),
+        reason=_FREE if at_mean else _reason(rule, cost, stop, unit, cycle, max_cycle_hours),
     )
 
 
-def _reason(rule: TradingRule, cycle_hours: float, cost_sigma: float, limit_hours: float, *, at_mean: bool) -> str:
-    if at_mean:
-        return "without cost every deviation pays: the levels are at the mean and the return is a limit"
+def _reason(
+    rule: TradingRule, cost: float, stop: float | None, unit: float, cycle_hours: float, limit_hours: float
+) -> str:
+    if math.isnan(rule.entry):
+        stopped = "" if stop is None else f" and with the stop at {stop:g}"
+        return f"no entry pays: at a cost of {cost:g}{stopped} a trade is worth less than nothing at every level"
     if cycle_hours > limit_hours:
         how_long = "longer than numbers can say" if math.isinf(cycle_hours) else f"{cycle_hours:.3g} hours on average"
         return (
-            f"no entry pays within {limit_hours:g} hours: at a cost of {cost_sigma:.2f} standard deviations the best "
+            f"no entry pays within {limit_hours:g} hours: at a cost of {cost / unit:.2f} standard deviations the best "
             f"is {abs(rule.entry):.2f} from the mean and comes once in {how_long}"
         )
     if rule.profit <= 0.0:
-        return f"the stop-loss takes more than the trades earn: {rule.profit:.3g} standard deviations a trade"
+        return f"the stop-loss takes more than the trades earn: {unit * rule.profit:.3g} a trade"
     return ""
-
-
-def _no_entry(method: ThresholdMethod, cost: float, stop: float | None) -> Thresholds:
-    nothing = math.nan
-    stopped = "" if stop is None else f" and with the stop at {stop:g}"
-    return Thresholds(
-        method=method,
-        entry=nothing,
-        exit=nothing,
-        entry_sigma=nothing,
-        exit_sigma=nothing,
-        entry_low=None,
-        stop=stop,
-        two_sided=False,
-        cost=cost,
-        profit_per_trade=nothing,
-        expected_trade_hours=nothing,
-        expected_cycle_hours=math.inf,
-        expected_return_per_hour=0.0,
-        return_std_per_sqrt_hour=0.0,
-        pays=False,
-        assumptions=f"{_COMMON}; {_ASSUMPTIONS[method]}",
-        reason=f"no entry pays: at a cost of {cost:g}{stopped} a trade is worth less than nothing at every level",
-    )
