@@ -42,7 +42,7 @@ async def exchange(tmp_path: Path, wall: Wall) -> AsyncIterator[PlaybackExchange
     writer.closed(1, "1006", at=1010.0)
     writer.received(2, json.dumps({"channel": "bbo", "data": {"coin": "ETH", "n": 2}}), at=1050.0)
     writer.close()
-    async with PlaybackExchange(Playback(read_session(tmp_path / "s"), clock=wall)) as running:
+    async with PlaybackExchange(Playback(read_session(tmp_path / "s"), clock=wall), step_seconds=60.0) as running:
         yield running
 
 
