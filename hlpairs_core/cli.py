@@ -131,7 +131,8 @@ def engine(market: str | None, data_dir: Path | None, port: int, idle_minutes: f
 def record(market: str | None, data_dir: Path | None, folder: Path, minutes: float | None, port: int) -> None:
     """Run the live engine and keep all that goes over the wire in FOLDER, to be played back.
 
-    `hlpairs simulate --replay FOLDER` plays it back, frame by frame, at the pace at which it came.
+    `hlpairs simulate --replay FOLDER` plays it back, frame by frame, at the pace at which it came. An engine with the
+    same settings and an empty data folder then gives the same verdicts, bar for bar.
 
     Example: hlpairs record --market mainnet --minutes 60 ./session
     """
@@ -154,7 +155,11 @@ def record(market: str | None, data_dir: Path | None, folder: Path, minutes: flo
     help="coins of the synthetic market",
 )
 @click.option("--nothing-planted", is_flag=True, help="a synthetic market in which nothing is to be earned")
-@click.option("--replay", type=click.Path(path_type=Path), help="folder of recordings to replay instead")
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    help="folder of recordings, or of a session of `hlpairs record`, to replay instead",
+)
 @click.option("--interval", default="1h", show_default=True, help="which recorded candles to replay")
 @click.option(
     "--speed",
@@ -182,11 +187,16 @@ def simulate(
 ) -> None:
     """Run the simulated exchange on loopback; its first line is its URL, once it answers.
 
+    With --replay and a session of `hlpairs record` an engine gets what the recorded one got, in step with it: the
+    session stands still where it is slower, so that it gives the same verdicts, bar for bar.
+
     Example: hlpairs simulate --port 0 --seed 7
 
     Example: hlpairs simulate --coins 250 --nothing-planted
 
     Example: hlpairs simulate --replay recordings --speed 60 --start 2025-05-01
+
+    Example: hlpairs simulate --replay ./session
     """
     from hlpairs_core.session import is_session, read_session
     from hlpairs_core.simulation import (

@@ -1,6 +1,5 @@
 import asyncio
 import logging
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,8 +16,8 @@ log = logging.getLogger(__name__)
 
 # The feed sends a book of twenty levels about every five seconds.
 FRESH_SECONDS = 10.0
-# Of a coin: enough to find the one at a bar's close a while after it.
-KEPT = 6
+# Of a coin, from the feed: enough to find the one at a bar's close a minute after it.
+KEPT = 12
 
 
 class Books:
@@ -34,34 +33,41 @@ class Books:
 
     def __init__(self, client: HyperliquidClient, *, clock: Callable[[], float] = time.time) -> None:
         self._client, self._clock = client, clock
-        self._held: dict[str, deque[OrderBook]] = {}
-        self._came_at: dict[str, float] = {}
+        self._fed: dict[str, deque[OrderBook]] = {}
+        self._newest: dict[str, tuple[float, OrderBook]] = {}  # with when it came
 
     def take(self, event: BookEvent) -> None:
         """Take a book from the feed; the fast ones show too few levels to price a trade."""
         if not event.fast:
-            self._keep(event.book, event.received_at)
+            coin = event.book.coin
+            self._fed.setdefault(coin, deque(maxlen=KEPT)).append(event.book)
+            self._newest[coin] = (event.received_at, event.book)
 
     def keep_only(self, coins: Iterable[str]) -> None:
         """Forget the books of all coins but these."""
-        for coin in self._held.keys() - set(coins):
-            del self._held[coin], self._came_at[coin]
+        kept = set(coins)
+        self._fed = {coin: books for coin, books in self._fed.items() if coin in kept}
+        self._newest = {coin: book for coin, book in self._newest.items() if coin in kept}
 
     def fresh(self, coins: Iterable[str]) -> dict[str, OrderBook]:
         """Return the newest books of these coins where they are there and new."""
         now = self._clock()
-        return {coin: self._held[coin][-1] for coin in coins if self._is_fresh(coin, now)}
+        newest = {coin: self._newest[coin] for coin in coins if coin in self._newest}
+        return {coin: book for coin, (came_at, book) in newest.items() if now - came_at < FRESH_SECONDS}
 
-    def at(self, moment: pd.Timestamp, coins: Iterable[str]) -> dict[str, OrderBook]:
-        """Return the books of these coins at a moment of the market's clock, where the newest came just now.
+    def at(self, moment: pd.Timestamp, coins: Iterable[str], *, speed: float = 1.0) -> dict[str, OrderBook]:
+        """Return the books of these coins at a moment of the market's clock: the feed's last ones until then.
 
-        That is the last one until then, whatever has come since: a bar is priced alike whether its screen is a little
-        earlier or later. Where there is none from before, it is the first one after it.
+        Only their own times count, not when they came nor what has come since: a bar is priced alike whether its
+        screen is a little earlier or later. A coin has none where the last one was older than `FRESH_SECONDS`, which
+        are so many times `speed` of the market's, or came after the moment.
         """
-        now, found = self._clock(), {}
+        since = moment - pd.Timedelta(seconds=FRESH_SECONDS * speed)
+        found = {}
         for coin in coins:
-            if self._is_fresh(coin, now):
-                found[coin] = _at(moment, self._held[coin])
+            until = [book for book in self._fed.get(coin, ()) if since < book.time <= moment]
+            if until:
+                found[coin] = max(until, key=lambda book: book.time)
         return found
 
     async def ask(
@@ -75,23 +81,10 @@ class Books:
         for coin, answer in zip(coins, answers, strict=True):
             if isinstance(answer, OrderBook):
                 books[coin] = answer
-                self._keep(answer, self._clock())
+                self._newest[coin] = (self._clock(), answer)
             elif isinstance(answer, ExchangeError):
                 failed[coin] = answer
                 log.warning("there is no book of %s: %s", coin, answer)
             else:
                 raise answer
         return books, failed
-
-    def _is_fresh(self, coin: str, now: float) -> bool:
-        return now - self._came_at.get(coin, -math.inf) < FRESH_SECONDS
-
-    def _keep(self, book: OrderBook, came_at: float) -> None:
-        self._held.setdefault(book.coin, deque(maxlen=KEPT)).append(book)
-        self._came_at[book.coin] = came_at
-
-
-def _at(moment: pd.Timestamp, held: Iterable[OrderBook]) -> OrderBook:
-    """Return the last book until a moment, else the first after it; one that was asked for may have come late."""
-    ordered = sorted(held, key=lambda book: book.time)
-    return next((book for book in reversed(ordered) if book.time <= moment), ordered[0])

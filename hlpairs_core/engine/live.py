@@ -13,6 +13,7 @@ from hlpairs_core.engine.agreement import Agreement
 from hlpairs_core.engine.archive import Archive
 from hlpairs_core.engine.bars import Bars
 from hlpairs_core.engine.books import Books
+from hlpairs_core.engine.client_watch import ClientWatch
 from hlpairs_core.engine.closes import Closes
 from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.diary import Diary
@@ -117,6 +118,9 @@ class LiveEngine:
             clock=clock,
             sleep=around.sleep,
         )
+        self.watch = ClientWatch(
+            around.client, problems=state.problems, metrics=around.metrics, clock=clock, sleep=around.sleep
+        )
         self.feed = None if stream is None else self._feed(stream)
         self.filler = self._filler()
         self.recorder = None if self.minutes is None else self._recorder(self.minutes)
@@ -133,7 +137,9 @@ class LiveEngine:
             state=around.state,
             clock=around.clock,
         )
-        return Parts(archive, self.selector, self.filler, self.feed, around.history, around.journal, around.screens)
+        return Parts(
+            archive, self.selector, self.filler, self.feed, self.watch, around.history, around.journal, around.screens
+        )
 
     @property
     def works(self) -> dict[str, Step]:
@@ -145,6 +151,7 @@ class LiveEngine:
             "snapshots": self.ticks.keep,
             "screens": self.kept_screens.step,
             "backfill": self.filler.step,
+            "watch": self.watch.step,
         }
         if self.feed is not None:
             works |= {"feed": self.feed.read, "subscriptions": self.feed.follow}

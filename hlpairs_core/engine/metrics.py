@@ -38,6 +38,8 @@ class Metrics:
         )
         self.stream_subscribed = gauge("stream_subscribed", "Subscriptions that the exchange serves")
         self.stream_quarantined = gauge("stream_quarantined", "Subscriptions that are left out")
+        self.rate_limited = gauge("rate_limited", "Answers since the start that were 429: too many requests")
+        self.held_back = gauge("requests_held_back", "Types of request that are not sent because they kept failing")
         self.weight_used = gauge("weight_used", "Request weight spent in the last minute")
         self.readers = gauge("readers", "Open connections to /ws/top")
         self.coins = gauge("coins_eligible", "Coins in the last screen")

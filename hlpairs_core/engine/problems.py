@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import NoReturn
 
 from hlpairs_core.engine.payload import Problem, iso
@@ -26,7 +26,7 @@ class Problems:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._known: dict[str, Problem] = {}
-        self._notes: dict[str, tuple[float, Problem]] = {}
+        self._notes: dict[Hashable, tuple[float, Problem]] = {}
 
     def report(self, source: str, text: str | None, *, retry_in_seconds: float | None = None) -> None:
         """Say what is wrong with `source`, or with None that nothing is."""
@@ -41,15 +41,24 @@ class Problems:
         since = known["since"] if known is not None else iso(self._clock())
         self._known[source] = Problem(source=source, since=since, text=text, retry_in_seconds=retry_in_seconds)
 
-    def note(self, source: str, text: str) -> None:
-        """Tell what happened and is over, such as a file that was set aside: once, for a quarter of an hour."""
-        if text not in self._notes:
+    def note(self, source: str, text: str, *, key: Hashable = None) -> None:
+        """Tell what happened and is over, such as a file that was set aside: once, for a quarter of an hour.
+
+        `key` tells it from what happened before in the same words; without one the same words are the same thing.
+        """
+        key = text if key is None else key
+        if key not in self._notes:
             log.warning("%s: %s", source, text)
             now = self._clock()
-            self._notes[text] = (now, Problem(source=source, since=iso(now), text=text, retry_in_seconds=None))
+            self._notes[key] = (now, Problem(source=source, since=iso(now), text=text, retry_in_seconds=None))
 
     def __contains__(self, source: str) -> bool:
         return source in self._known
+
+    @property
+    def is_anything_wrong(self) -> bool:
+        """Whether something is wrong now; what happened lately and is over does not count."""
+        return bool(self._known)
 
     def all(self) -> list[Problem]:
         """Return what is wrong now, oldest source first, then what happened lately."""

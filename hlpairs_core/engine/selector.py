@@ -73,6 +73,7 @@ class Selector:
         self._metrics, self._shortlist, self._clock = metrics, shortlist, clock
         self._duration = interval_duration(settings.interval)
         self.books: dict[str, OrderBook] = {}
+        self._priced_at: pd.Timestamp | None = None
 
     def first_bar(self, last: pd.Timestamp) -> pd.Timestamp:
         """Return the open of the first bar that a screen of the bar `last` looks at."""
@@ -147,7 +148,7 @@ class Selector:
         others are asked for where they count. A book may sink the pair that asked for it, and the next one in the
         lead has to be priced from books as well.
         """
-        books, seconds = self._shelf.at(job.closed_at, job.market.contexts.index), 0.0
+        books, seconds = self._books_at(job), 0.0
         asked = set(books)
         for turn in range(PASSES_AT_MOST):
             market = dataclasses.replace(job.market, books=books)
@@ -164,8 +165,14 @@ class Selector:
             found, _ = await self._shelf.ask(unknown, Priority.URGENT)
             books = {**books, **found}
             asked.update(unknown)
-        self.books = books
+        self.books, self._priced_at = books, job.closed_at
         return dataclasses.replace(screened, seconds=seconds)
+
+    def _books_at(self, job: ScreenJob) -> dict[str, OrderBook]:
+        """Return the books at a bar's close; those that it was priced from before, where it was screened before."""
+        assert self._state.stamp is not None
+        books = self._shelf.at(job.closed_at, job.market.contexts.index, speed=self._state.stamp.speed)
+        return {**books, **self.books} if self._priced_at == job.closed_at else books
 
     def _observe(self, result: ScreenResult, seconds: float) -> None:
         before = self._state.selection

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from hlpairs_core.engine.archive import Archive
+from hlpairs_core.engine.client_watch import ClientWatch
 from hlpairs_core.engine.feed import Feed
 from hlpairs_core.engine.filler import Filler
 from hlpairs_core.engine.history import History
@@ -36,6 +37,7 @@ class Parts:
     selector: Selector
     filler: Filler
     feed: Feed | None
+    watch: ClientWatch
     history: History
     journal: Journal
     screens: Screens
@@ -65,14 +67,14 @@ class EngineSource:
     def health(self) -> dict[str, Any]:
         """Say whether messages arrive and nothing is wrong."""
         age, feed_age = self._age(self._state.message_at), self._age(self._state.feed_at)
-        problems = self._state.problems.all()
+        problems = self._state.problems
         return {
-            "ok": age is not None and age < FRESH_SECONDS and not problems,
+            "ok": age is not None and age < FRESH_SECONDS and not problems.is_anything_wrong,
             "pid": os.getpid(),
             "message_age_seconds": age,
             "stream_connected": feed_age is not None and feed_age < FRESH_SECONDS,
             "stream_message_age_seconds": feed_age,
-            "problems": problems,
+            "problems": problems.all(),
         }
 
     def _age(self, heard: float | None) -> float | None:
@@ -93,6 +95,7 @@ class EngineSource:
         history, journal = parts.history, parts.journal
         return {
             "stream": None if parts.feed is None else parts.feed.status(),
+            "requests": parts.watch.status(),
             "backfill": parts.filler.status(),
             "folder": str(history.folder),
             "candle_segments": history.candles.store.segments,

@@ -46,6 +46,8 @@ class ClientStatus:
         Units an urgent request could spend now.
     under_way, waiting : int
         Requests that are sent and not answered, and those that wait for room; of all who share the budget.
+    rate_limited : int
+        Answers that were 429, too many requests.
     """
 
     address: str
@@ -54,6 +56,7 @@ class ClientStatus:
     weight_left: float
     under_way: int
     waiting: int
+    rate_limited: int
 
 
 class HyperliquidClient(PerpCalls, CoinCalls, SpotCalls, UserCalls):
@@ -194,6 +197,7 @@ class HyperliquidClient(PerpCalls, CoinCalls, SpotCalls, UserCalls):
             weight_left=connection.budget.remaining,
             under_way=connection.budget.under_way,
             waiting=connection.budget.waiting,
+            rate_limited=connection.rate_limited,
         )
 
     async def is_listed(self, coin: str) -> bool:

@@ -43,13 +43,13 @@ class CoinCheck:
         if missing:
             named = ", ".join(repr(coin) for coin in missing[:5])
             raise UnknownCoin(
-                f"the exchange does not list {named}, or not any more: see contexts() for the coins it lists"
+                f"the exchange does not list {named}, or not any more: see universe() for the coins it lists"
             )
         return has_changed
 
     async def _ask_perps(self) -> bool:
-        contexts = await self._client.contexts()
-        before, self._perps = self._perps, frozenset(contexts.index[~contexts["is_delisted"]])
+        universe = await self._client.universe()
+        before, self._perps = self._perps, frozenset(one.coin for one in universe.assets if not one.is_delisted)
         return bool(before) and before != self._perps
 
 

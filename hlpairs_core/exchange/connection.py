@@ -74,6 +74,11 @@ class InfoConnection:
         Every attempt spends from it, and has a place in it while it is under way.
     clock, sleep, rng
         Seconds since 1970; awaitable sleep; jitter.
+
+    Attributes
+    ----------
+    rate_limited : int
+        Answers that were 429.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class InfoConnection:
         self._sleep = sleep
         self._rng = rng
         self._backoff = Backoff()
+        self.rate_limited = 0
 
     async def aclose(self) -> None:
         """Close all connections; a second call does nothing."""
@@ -128,6 +134,7 @@ class InfoConnection:
             except Setback as setback:
                 wait = self._backoff.wait(retry + 1, setback, self._rng)
                 if setback.is_rate_limit:
+                    self.rate_limited += 1
                     self.budget.pause(wait)
                 if retry == retries or (setback.is_lasting and len(self.addresses.all) == 1):
                     raise setback.final(request.label, retry + 1) from setback

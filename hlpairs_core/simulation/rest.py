@@ -114,6 +114,11 @@ class StampedHandler(RequestHandler):
         """How far its clock, as it says it, is ahead of the market's (ms)."""
         return 0
 
+    def stamp_now(self) -> None:
+        """Say the time again: a reply that had to wait is of the moment at which it is sent."""
+        self._time_ms = None
+        self._stamp()
+
     def _stamp(self) -> None:
         self.clear_header("Server")
         self.set_header("X-Hlpairs-Market", self.stamped.kind)

@@ -167,6 +167,7 @@ class World:
         self.bars, self.ticks, self.contexts = self.engine.bars, self.engine.ticks, self.engine.contexts
         self.selector, self.filler, self.diary = self.engine.selector, self.engine.filler, self.engine.diary
         self.kept_screens = self.engine.kept_screens
+        self.watch = self.engine.watch
         self.feed, self.polls, self.closes = self.engine.feed, self.engine.polls, self.engine.closes
         self.source = EngineSource(self.state, clock=self.clock)
         self.source.open(self.engine.parts)

@@ -37,22 +37,22 @@ def take(books: Books, wall: Wall, *seconds: float) -> None:
         books.take(BookEvent(book=book, fast=False, received_at=wall.now))
 
 
-def used(books: Books) -> list[float]:
+def used(books: Books, speed: float = 1.0) -> list[float]:
     """Return how many seconds after the close the book is from that is used; nothing where none is."""
-    return [(book.time - CLOSE).total_seconds() for book in books.at(CLOSE, ["BTC", "ETH"]).values()]
+    return [(book.time - CLOSE).total_seconds() for book in books.at(CLOSE, ["BTC", "ETH"], speed=speed).values()]
 
 
 def test_a_bar_is_priced_from_the_last_book_until_its_close_however_late_it_is_screened(books, wall):
     take(books, wall, -9.0, -4.0, 0.0)
     assert used(books) == [0.0]
     take(books, wall, 5.0, 10.0, 15.0)
+    wall.now += 60.0
     assert used(books) == [0.0]
-    assert [(book.time - CLOSE).total_seconds() for book in books.fresh(["BTC"]).values()] == [15.0]
 
 
-def test_where_none_is_from_before_it_is_the_first_after_the_close(books, wall):
-    take(books, wall, 7.0, 2.0, 12.0)
-    assert used(books) == [2.0]
+def test_a_book_from_after_the_close_prices_no_bar(books, wall):
+    take(books, wall, 0.001, 2.0, 7.0)
+    assert used(books) == []
 
 
 def test_books_that_came_in_another_order_are_taken_by_their_own_time(books, wall):
@@ -60,10 +60,18 @@ def test_books_that_came_in_another_order_are_taken_by_their_own_time(books, wal
     assert used(books) == [-1.0]
 
 
-def test_a_coin_whose_books_stopped_coming_has_none(books, wall):
-    take(books, wall, -1.0)
+@pytest.mark.parametrize("speed", [1.0, 600.0])
+def test_a_coin_whose_books_stopped_coming_before_the_close_has_none(books, wall, speed):
+    take(books, wall, -FRESH_SECONDS * speed)
+    assert used(books, speed) == []
+    take(books, wall, -FRESH_SECONDS * speed + 1.0)
+    assert used(books, speed) == [-FRESH_SECONDS * speed + 1.0]
+
+
+def test_the_newest_book_is_handed_out_while_it_is_new(books, wall):
+    take(books, wall, -1.0, 15.0)
+    assert [(book.time - CLOSE).total_seconds() for book in books.fresh(["BTC", "ETH"]).values()] == [15.0]
     wall.now += FRESH_SECONDS
-    assert used(books) == []
     assert books.fresh(["BTC"]) == {}
 
 
@@ -71,3 +79,4 @@ def test_a_coin_that_is_no_longer_listed_is_forgotten(books, wall):
     take(books, wall, -1.0)
     books.keep_only(["ETH"])
     assert used(books) == []
+    assert books.fresh(["BTC"]) == {}

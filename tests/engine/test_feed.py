@@ -10,7 +10,6 @@ from engine_stream import HOUR_MS, ToldStream, candle, closed_candles, gap, quot
 from hlpairs_core.engine.bars import FEED_SECONDS
 from hlpairs_core.engine.polls import SILENT_SECONDS
 from hlpairs_core.exceptions import ExchangeError
-from hlpairs_core.exchange import OrderBook
 from hlpairs_core.exchange.events import BookEvent, ContextEvent, MidsEvent, QuarantineEvent, Subscription
 
 HOUR = pd.Timedelta(hours=1)
@@ -353,24 +352,45 @@ async def test_a_stream_that_never_spoke_is_given_a_moment_before_that_is_a_prob
     assert "has said nothing yet" in world.hub.current["problems"][0]["text"]
 
 
+async def books_before(world, close: pd.Timestamp, seconds: float, coins=None) -> list[BookEvent]:
+    """What the feed brought so long before a bar closed."""
+    books = [await world.client.l2_book(coin) for coin in coins or world.contexts.listed()]
+    time = close - pd.Timedelta(seconds=seconds)
+    return [BookEvent(replace(book, time=time), False, world.now) for book in books]
+
+
+def books_asked(world) -> list[str]:
+    return [asked["coin"] for asked in world.wire.asked if asked["type"] == "l2Book"]
+
+
 async def test_books_of_the_feed_price_the_pairs_and_are_not_asked_for(world, stream):
-    books = [await world.client.l2_book(coin) for coin in world.contexts.listed()]
-    await stream.tell(world.feed, *(BookEvent(book, False, world.now) for book in books))
+    await stream.tell(world.feed, *await books_before(world, TEN, 3))
     world.wire.asked.clear()
     await world.bars.step()
-    assert "l2Book" not in {asked["type"] for asked in world.wire.asked}
+    assert books_asked(world) == []
     assert set(world.selector.books) == set(world.contexts.listed())
     assert lead(world)["slippage_source"] == "book"
 
 
-async def test_books_that_are_old_or_too_short_are_asked_for(world, stream):
-    book = await world.client.l2_book("BTC")
-    short = OrderBook("ETH", book.time, book.bids[:5], book.asks[:5])
-    await stream.tell(world.feed, BookEvent(book, False, world.now - 60), BookEvent(short, True, world.now))
+async def test_books_that_are_old_too_short_or_of_after_the_close_are_asked_for(world, stream):
+    (old,) = await books_before(world, TEN, 60, ["BTC"])
+    (short,) = await books_before(world, TEN, 3, ["ETH"])
+    (late,) = await books_before(world, TEN, -3, ["SOL"])
+    await stream.tell(world.feed, old, replace(short, fast=True), late)
     world.wire.asked.clear()
     await world.bars.step()
-    coins = {asked["coin"] for asked in world.wire.asked if asked["type"] == "l2Book"}
-    assert coins == set(world.state.shortlist)
+    assert set(books_asked(world)) == set(world.state.shortlist)
+    assert {"BTC", "ETH", "SOL"} <= set(world.state.shortlist)
+
+
+async def test_a_bar_that_is_screened_again_is_priced_from_the_same_books(world):
+    await world.bars.step()
+    books = dict(world.selector.books)
+    assert books
+    world.wire.asked.clear()
+    await world.selector.select(world.contexts.listed(), NINE, wanted=12, final=True)
+    assert books_asked(world) == []
+    assert world.selector.books == books
 
 
 async def test_the_status_says_how_the_stream_is(world, stream):

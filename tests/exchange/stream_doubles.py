@@ -14,6 +14,7 @@ import pandas as pd
 from hlpairs_core.exceptions import UnknownCoin
 from hlpairs_core.exchange import Event, HyperliquidStream, MarketStamp, StreamLimits, Subscription
 from hlpairs_core.exchange.payloads import utc_ms
+from hlpairs_core.exchange.universe import Asset, Universe
 
 NOON = 1_767_268_800  # 2026-01-01T12:00:00Z
 NOON_MS = NOON * 1000
@@ -218,10 +219,10 @@ class Rest:
         now = utc_ms([int((self.time.now + self.market_is_ahead) * 1000)])[0]
         self.stamp = MarketStamp("unverified", "memory", 1.0, now, self.time.now)
 
-    async def contexts(self) -> pd.DataFrame:
-        self._answer("contexts")
-        flags = [coin in self.delisted for coin in self.coins]
-        return pd.DataFrame({"is_delisted": flags}, index=pd.Index(self.coins, dtype=str), dtype=bool)
+    async def universe(self) -> Universe:
+        self._answer("universe")
+        assets = (Asset(coin, 2, 10, only_isolated=False, is_delisted=coin in self.delisted) for coin in self.coins)
+        return Universe("", 0, tuple(assets), None)
 
     async def all_mids(self) -> dict[str, float]:
         self._answer("all_mids")

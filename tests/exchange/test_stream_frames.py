@@ -317,7 +317,7 @@ async def test_what_comes_from_the_future_is_left_out_and_the_time_asked_for():
         for _ in range(110):
             play.server.quote("BTC", time_ms=late)
             await play.time.advance(1)
-        assert play.rest.calls == ["contexts", "all_mids", "all_mids"]  # at most once a minute
+        assert play.rest.calls == ["universe", "all_mids", "all_mids"]  # at most once a minute
 
 
 async def test_a_market_whose_clock_was_set_is_believed_once_it_was_asked():
@@ -349,6 +349,6 @@ def test_in_a_fast_market_time_passes_as_fast():
 def test_the_rest_double_has_what_the_stream_asks_of_the_client():
     from hlpairs_core.exchange import HyperliquidClient
 
-    for name in ("contexts", "all_mids", "l2_book", "candles", "address", "stamp"):
+    for name in ("universe", "all_mids", "l2_book", "candles", "address", "stamp"):
         assert hasattr(HyperliquidClient, name)
         assert name in dir(Rest(Time()))

@@ -67,10 +67,10 @@ async def test_the_universe_is_asked_for_again_only_for_names_it_did_not_have():
     async with scene() as play:
         await play.subscribe(BBO)
         await play.subscribe(Subscription("bbo", "ETH"))
-        assert play.rest.calls == ["contexts"]
+        assert play.rest.calls == ["universe"]
         play.rest.coins.append("NEW")
         await play.subscribe(Subscription("bbo", "NEW"))
-        assert play.rest.calls == ["contexts", "contexts"]
+        assert play.rest.calls == ["universe", "universe"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ async def test_a_subscription_that_cannot_be_written_is_refused(subscription: Su
 
 async def test_without_the_universe_nothing_is_subscribed():
     async with scene() as play:
-        play.rest.fails = ExchangeUnavailable("metaAndAssetCtxs: no usable answer")
+        play.rest.fails = ExchangeUnavailable("meta: no usable answer")
         with pytest.raises(ExchangeUnavailable):
             await play.subscribe(BBO)
         play.rest.fails = None

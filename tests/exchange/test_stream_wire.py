@@ -72,7 +72,7 @@ async def venue(answer: Answer = acknowledge) -> AsyncIterator[Venue]:
 
 @asynccontextmanager
 async def stream_of(place: Venue, **options: Any) -> AsyncIterator[HyperliquidStream]:
-    exchange = Exchange(metaAndAssetCtxs=universe("BTC", "ETH"))
+    exchange = Exchange(meta=universe("BTC", "ETH")[0])
     async with (
         HyperliquidClient(place.url, transport=MockTransport(exchange)) as client,
         HyperliquidStream(client, **options) as stream,

@@ -5,7 +5,8 @@ import pytest
 
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.session import SessionWriter, read_session
-from hlpairs_core.simulation.playback import Playback, frame_key, subscription_key
+from hlpairs_core.simulation.playback import Playback
+from hlpairs_core.simulation.playback_index import frame_key, subscription_key
 
 HOUR = 3_600_000
 T0 = 1_746_057_600_000  # market time of the first answer
@@ -93,16 +94,18 @@ def test_frames_and_closings_come_when_they_came_and_once(played) -> None:
     assert [event.kind for event in playback.due()] == ["received"]
 
 
-def test_a_late_subscriber_gets_what_came_within_the_last_seconds(played) -> None:
+def test_a_late_subscriber_gets_what_came_within_the_last_seconds_and_what_came_last(played) -> None:
     playback, wall = played
     playback.clock.position()
     wall.now += 3.5
     playback.due()
-    frames = playback.recent(("candle", "BTC", "1h"))
+    frames = playback.subscribe(("candle", "BTC", "1h"))
     assert [json.loads(text)["data"]["c"] for text in frames] == ["1.1", "1.2"]
     wall.now += 6.0
     playback.due()
-    assert playback.recent(("candle", "BTC", "1h")) == []
+    frames = playback.subscribe(("candle", "BTC", "1h"))
+    assert [json.loads(text)["data"]["c"] for text in frames] == ["1.2"]
+    assert playback.subscribe(("candle", "ETH", "1h")) == []
 
 
 def test_candles_asked_for_differently_are_put_together_from_all_that_arrived_by_then(played) -> None:
