@@ -209,14 +209,16 @@ class Feed:
             case QuoteEvent():
                 self._take_quote(event)
             case ContextEvent():
-                self._state.ticks.take_context(event.coin, event.values, event.received_at)
+                self._state.ticks.take_context(event.coin, event.values)
             case CandleEvent():
                 self._closes.take(event)
             case TradesEvent():
+                self._closes.reach(event.coin, event.trades[-1].time)
                 self._agreement.take(event)
                 if self._minutes is not None:
                     self._minutes.take_trades(event)
             case BookEvent():
+                self._closes.reach(event.book.coin, int(event.book.time.timestamp() * 1000))
                 self._books.take(event)
                 if self._minutes is not None:
                     self._minutes.take_book(event)
@@ -233,6 +235,7 @@ class Feed:
         self._state.message_at = self._state.feed_at = event.received_at
 
     def _take_quote(self, quote: QuoteEvent) -> None:
+        self._closes.reach(quote.coin, quote.time_ms)
         self._state.ticks.take_quote(quote)
         self._state.seconds.take(quote.coin, (quote.bid + quote.ask) / 2, quote.received_at)
         if self._minutes is not None:
@@ -245,7 +248,8 @@ class Feed:
         coin, stamp = gap.subscription.coin, self._state.stamp
         # One loss interrupts every subscription of a socket: one answer vouches for all that were back before it.
         is_old = gap.until < self._vouched_at <= self._clock()
-        self._suspect |= not is_old and (stamp is None or stamp.kind not in OFFICIAL)
+        was_lost = gap.since < gap.until  # else a frame could not be read, and the connection is the same
+        self._suspect |= was_lost and not is_old and (stamp is None or stamp.kind not in OFFICIAL)
         channel = gap.subscription.channel
         if channel == "bbo":
             self._state.ticks.interrupt(coin, gap.until)

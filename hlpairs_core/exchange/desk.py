@@ -106,8 +106,10 @@ class Desk:
 
     def missed(self, trades: list[Subscription]) -> None:
         """Note that trades of these may be missing: they no longer vouch for the candles in progress."""
+        now = self._clock()
         for subscription in trades:
             self._trades[subscription.coin].interrupt()
+            self._put(GapEvent(subscription, now, now, filled=False))
 
     def forget(self, subscription: Subscription) -> None:
         """Let a subscription go."""

@@ -177,6 +177,10 @@ class World:
     def mids(self) -> dict[str, float]:
         return self.state.ticks.mids(self.now)
 
+    @property
+    def market_ms(self) -> int:
+        return self.market.clock.time_ms()
+
     async def tick(self) -> None:
         """Poll if the stream is silent, publish, and keep a snapshot."""
         await self.polls.step()

@@ -29,7 +29,7 @@ async def two_closes(world, stream, *silent):
     await world.bars.step()
     world.now += 3600
     heard = [coin for coin in world.contexts.listed() if coin not in silent]
-    await stream.tell(world.feed, *(quote(coin, 1.0, 2.0, world.now) for coin in heard))
+    await stream.tell(world.feed, *(quote(coin, 1.0, 2.0, world.now, world.market_ms) for coin in heard))
     await world.bars.step()
 
 
