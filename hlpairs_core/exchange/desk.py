@@ -208,8 +208,14 @@ class Desk:
     def _take_trades(self, subscription: Subscription, trades: tuple[Trade, ...], received_at: float) -> None:
         feed = self._trades[subscription.coin]
         possible = [trade for trade in trades if not self._is_ahead(trade.time, subscription)]
-        if not possible:
-            return
+        if possible:
+            self._take_possible(subscription, feed, possible, received_at)
+        if len(possible) < len(trades):
+            self.missed([subscription])
+
+    def _take_possible(
+        self, subscription: Subscription, feed: TradeFeed, possible: list[Trade], received_at: float
+    ) -> None:
         is_seamless = feed.overlaps(possible)
         fresh = feed.take(possible)
         if fresh:

@@ -80,6 +80,9 @@ async def storm(world: ResilienceWorld, seed: int, seconds: float) -> list[str]:
             looked = now
             found = look(world)
         await asyncio.sleep(0.05)
+    # Not cut short: of silence that is shorter than a stall nobody can know.
+    while world.faults.active() and not found:  # noqa: ASYNC110 - they end by their own clock
+        await asyncio.sleep(0.05)
     return found
 
 
