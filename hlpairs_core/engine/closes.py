@@ -43,6 +43,7 @@ class Closes:
         self._waiting: dict[tuple[str, int], CandleEvent] = {}
         self._seen: dict[str, dict[int, CandleEvent]] = {}
         self._reached: dict[str, int] = {}
+        self._now_ms = 0
         self.news = asyncio.Event()
         self.provisional = Provisional(history)
 
@@ -65,9 +66,13 @@ class Closes:
             self.doubt(candle.coin, bar, bar)
         self.news.set()
 
-    def reach(self, coin: str, time_ms: int) -> None:
-        """Note the exchange's own time (milliseconds since 1970) of news of a coin."""
-        self._reached[coin] = time_ms
+    def reach(self, coin: str, time_ms: int | None = None) -> None:
+        """Note the exchange's own time (milliseconds since 1970) of news of a coin.
+
+        News without a time are taken to be of the time that news of any coin had last.
+        """
+        self._now_ms = self._now_ms if time_ms is None else time_ms
+        self._reached[coin] = self._now_ms
 
     def reached(self, coin: str) -> int:
         """Return the exchange's time (milliseconds since 1970) of the newest news of a coin; 0 without any."""

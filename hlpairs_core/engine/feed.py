@@ -209,6 +209,7 @@ class Feed:
             case QuoteEvent():
                 self._take_quote(event)
             case ContextEvent():
+                self._closes.reach(event.coin)
                 self._state.ticks.take_context(event.coin, event.values)
             case CandleEvent():
                 self._closes.take(event)

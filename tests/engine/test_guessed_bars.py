@@ -7,6 +7,7 @@ import pytest
 from engine_stream import HOUR_MS, ToldStream, closed_candles, gap, quote, trades
 
 from hlpairs_core.engine.bars import ASK_SECONDS, LATE_SECONDS, MANY_COINS
+from hlpairs_core.exchange.events import ContextEvent
 from hlpairs_core.store import CandleStore
 
 HOUR = pd.Timedelta(hours=1)
@@ -182,6 +183,19 @@ async def test_after_a_start_in_the_middle_of_a_bar_its_candles_are_guessed_too(
     assert world.state.selection.coins_loaded == 12
     await finish(world)
     assert world.state.selection.is_final
+
+
+async def test_what_the_exchange_says_without_a_time_is_as_old_as_what_it_says_of_other_coins(closing):
+    world, stream, events = closing
+    (eth,) = (event for event in events if event.coin == "ETH")
+    context = ContextEvent("ETH", {"mark_price": 1.0, "funding_rate": 0.0}, world.now)
+    await stream.tell(world.feed, *traded(eth), context)
+    assert world.closes.reached("ETH") < eth.time_ms + HOUR_MS, "a trade inside the bar was the last that had a time"
+    await guess(world, stream, [event for event in events if event.coin != "ETH"])
+    await stream.tell(world.feed, context)
+    await world.bars.step()
+    assert world.wire.candles_asked() == []
+    assert world.state.selection.coins_unconfirmed == 12
 
 
 @pytest.mark.parametrize("said", ["nothing", "an old quote", "a quote of the last moment"])
