@@ -24,6 +24,7 @@ LONGEST_SILENCE = 10.0
 # Faults that leave no way to recover are seldom all that there is: calm for so long, this often.
 CALM_SECONDS, STORM_SECONDS = 10.0, 45.0
 COINS = ("SOL", "ETH", "CRV")
+LOST = ("trades", "bbo", "l2Book", "activeAssetCtx", "allMids")
 # 0 is a rate of funding like any other, so that a lie about it cannot be told: see docs/resilience.md.
 NOT_FUNDING = ("metaAndAssetCtxs", "allMids", "candleSnapshot", "l2Book")
 
@@ -54,17 +55,20 @@ def _fault(rng: random.Random) -> Fault:
         options["coin"] = rng.choice(COINS)
     if kind == "zero":
         options["only"] = rng.choice(NOT_FUNDING)
-    if kind in ("feed-mute", "feed-stall", "feed-lose"):
+    if kind in ("feed-mute", "feed-stall", "feed-lose", "delisted"):
         options |= _silence(kind, rng)
     if kind in ("huge", "feed-huge"):
         options["amount"] = rng.choice((1e3, 1e6, 1e7))
     return Fault(kind, **options)
 
 
-def _silence(kind: str, rng: random.Random) -> dict[str, float]:
-    """Leave out single frames, or all for longer than what the stream takes for a stall: see docs/resilience.md."""
+def _silence(kind: str, rng: random.Random) -> dict[str, object]:
+    """Leave out frames so that it can be noticed: see docs/resilience.md.
+
+    Those of trades are missing from the sum of a candle; all are for longer than what the stream takes for a stall.
+    """
     if kind == "feed-lose":
-        return {"share": rng.choice((0.3, 0.05))}
+        return {"share": rng.choice((0.3, 0.05)), "only": rng.choice(LOST)}
     return {"share": 1.0, "seconds": round(rng.uniform(7.0, 12.0), 2)}
 
 
