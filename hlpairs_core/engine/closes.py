@@ -8,6 +8,7 @@ import pandas as pd
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.provisional import Provisional, candle_frame, provisional_candle, to_ms
 from hlpairs_core.exchange.events import CandleEvent
+from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market.trade_bars import TradeBar
 
 __all__ = ["Closes"]
@@ -44,6 +45,7 @@ class Closes:
         self._seen: dict[str, dict[int, CandleEvent]] = {}
         self._reached: dict[str, int] = {}
         self._now_ms = 0
+        self._mistrusted: set[int] = set()
         self.news = asyncio.Event()
         self.provisional = Provisional(history)
 
@@ -57,7 +59,7 @@ class Closes:
             del seen[min(seen)]
         if not candle.is_closed:
             return
-        if candle.is_confirmed:
+        if candle.is_confirmed and (candle.source == "fill" or candle.time_ms not in self._mistrusted):
             self._waiting[candle.coin, candle.time_ms] = candle
             if len(self._waiting) > WAITING_AT_MOST:
                 del self._waiting[next(iter(self._waiting))]
@@ -108,6 +110,12 @@ class Closes:
             del self._waiting[key]
         self._seen.pop(coin, None)
         self._history.candles.doubt(coin, first, last)
+
+    def mistrust(self, first: pd.Timestamp, last: pd.Timestamp) -> None:
+        """Take no candle from the feed that opens from `first` on and before `last`: of its end nothing was heard."""
+        step = int(interval_duration(self._history.interval).total_seconds() * 1000)
+        self._mistrusted.update(range(to_ms(first), to_ms(last), step))
+        self._seen.clear()
 
     def forget(self, coin: str) -> None:
         """Expect nothing more of a coin, as when its candles cannot be subscribed to."""

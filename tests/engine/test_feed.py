@@ -184,7 +184,7 @@ async def test_where_all_trades_were_seen_they_say_what_the_candle_is_until_the_
     await world.settle()
     assert world.state.selection.is_final
     assert world.count("bars_compared_total") == 0
-    world.now += 3600
+    world.pass_hour()
     await stream.tell(world.feed, *(quote(coin, 1.0, 2.0, world.now, world.market_ms) for coin in events))
     await world.bars.step()
     assert (world.count("bars_compared_total"), world.count("bars_mismatched_total")) == (12, 0)

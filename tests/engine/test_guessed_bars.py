@@ -7,6 +7,7 @@ import pytest
 from engine_stream import HOUR_MS, ToldStream, closed_candles, gap, quote, trades
 
 from hlpairs_core.engine.bars import ASK_SECONDS, LATE_SECONDS, MANY_COINS
+from hlpairs_core.engine.feed import QUIET_SECONDS
 from hlpairs_core.exchange.events import ContextEvent
 from hlpairs_core.store import CandleStore
 
@@ -157,7 +158,7 @@ async def test_the_next_bar_is_screened_over_what_is_still_unconfirmed_and_waits
     world, stream, events = closing
     await guess(world, stream, events)
     await world.bars.step()
-    world.now += 3600
+    world.pass_hour()
     await stream.tell(world.feed, *await closed_candles(world, TEN + HOUR))
     world.wire.asked.clear()
     await world.bars.step()
@@ -247,3 +248,23 @@ async def test_many_coins_are_asked_for_some_at_a_time(make_world, stream):
         seen.append((len(world.wire.candles_asked()), world.state.selection.coins_unconfirmed))
     assert seen[0] == (MANY_COINS, count - MANY_COINS)
     assert seen[-1] == (count, 0)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0])
+async def test_after_a_silence_of_the_whole_stream_its_word_is_not_taken_for_the_bar_that_ended_in_it(
+    make_world, stream, seconds
+):
+    """Trades and candles may both be lacking the same end, and agree."""
+    world = await make_world(stream=stream)
+    await world.bars.step()
+    world.now += 30 * 60 - seconds / 2
+    await stream.tell(world.feed, quote("BTC", 1.0, 2.0, world.now, world.market_ms))
+    world.now += seconds
+    events = await closed_candles(world, TEN)
+    await guess(world, stream, events)
+    await stream.tell(world.feed, *events)
+    world.wire.asked.clear()
+    await world.bars.step()
+    assert world.state.selection.coins_unconfirmed == (0 if seconds < QUIET_SECONDS else 12)
+    await finish(world)
+    assert world.state.selection.is_final
