@@ -108,7 +108,7 @@ class Desk:
         """Note that trades of these may be missing: they no longer vouch for the candles in progress."""
         now = self._clock()
         for subscription in trades:
-            self._trades[subscription.coin].interrupt()
+            self._trades[subscription.coin].interrupt(replays=False)
             self._put(GapEvent(subscription, now, now, filled=False))
 
     def forget(self, subscription: Subscription) -> None:
