@@ -37,6 +37,8 @@ __all__ = ["Feed", "Stream"]
 LOOK_SECONDS = 1.0
 CHECK_SECONDS = 5.0
 ANSWER_SECONDS = 3.0
+# A stream of all coins says something many times a second: what it would have said in a longer silence may be lost.
+QUIET_SECONDS = 2.0
 # Their address alone says which market it is.
 OFFICIAL = ("live", "testnet")
 
@@ -205,18 +207,23 @@ class Feed:
         self._suspect, self._vouched_at = False, asked_at
 
     def _take(self, event: Event) -> None:
+        if not isinstance(event, GapEvent | QuarantineEvent):
+            self._mind_silence(event.received_at)
         match event:
             case QuoteEvent():
                 self._take_quote(event)
             case ContextEvent():
-                self._state.ticks.take_context(event.coin, event.values, event.received_at)
+                self._closes.reach(event.coin)
+                self._state.ticks.take_context(event.coin, event.values)
             case CandleEvent():
                 self._closes.take(event)
             case TradesEvent():
+                self._closes.reach(event.coin, event.trades[-1].time)
                 self._agreement.take(event)
                 if self._minutes is not None:
                     self._minutes.take_trades(event)
             case BookEvent():
+                self._closes.reach(event.book.coin, int(event.book.time.timestamp() * 1000))
                 self._books.take(event)
                 if self._minutes is not None:
                     self._minutes.take_book(event)
@@ -233,6 +240,7 @@ class Feed:
         self._state.message_at = self._state.feed_at = event.received_at
 
     def _take_quote(self, quote: QuoteEvent) -> None:
+        self._closes.reach(quote.coin, quote.time_ms)
         self._state.ticks.take_quote(quote)
         self._state.seconds.take(quote.coin, (quote.bid + quote.ask) / 2, quote.received_at)
         if self._minutes is not None:
@@ -240,12 +248,21 @@ class Feed:
         self._moved(quote.coin)
         self._metrics.ticks.inc()
 
+    def _mind_silence(self, now: float) -> None:
+        """After a silence of the whole stream, take its word for no bar that ended in it."""
+        heard, stamp = self._state.feed_at, self._state.stamp
+        if heard is not None and stamp is not None and now - heard > QUIET_SECONDS:
+            self._closes.mistrust(*self._bars_between(heard, now, stamp.speed))
+            for coin in self._contexts.listed():
+                self._agreement.interrupt(coin)
+
     def _mind(self, gap: GapEvent) -> None:
         """Forget what may have changed unheard."""
         coin, stamp = gap.subscription.coin, self._state.stamp
         # One loss interrupts every subscription of a socket: one answer vouches for all that were back before it.
         is_old = gap.until < self._vouched_at <= self._clock()
-        self._suspect |= not is_old and (stamp is None or stamp.kind not in OFFICIAL)
+        was_lost = gap.since < gap.until  # else a frame could not be read, and the connection is the same
+        self._suspect |= was_lost and not is_old and (stamp is None or stamp.kind not in OFFICIAL)
         channel = gap.subscription.channel
         if channel == "bbo":
             self._state.ticks.interrupt(coin, gap.until)
@@ -259,13 +276,16 @@ class Feed:
             self._doubt(gap, stamp.speed)
 
     def _doubt(self, gap: GapEvent, speed: float) -> None:
+        self._closes.doubt(gap.subscription.coin, *self._bars_between(gap.since, gap.until, speed))
+
+    def _bars_between(self, since: float, until: float, speed: float) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """Return the opens of the first and the last bar between two wall times."""
         now = self._clock()
         market = self._state.market_time(now)
         assert market is not None
-        # What a gap's wall times are in the market's is an estimate: a second more on either side.
-        ends = (gap.since - 1.0, gap.until + 1.0)
-        first, last = (market - pd.Timedelta(seconds=(now - wall) * speed) for wall in ends)
-        self._closes.doubt(gap.subscription.coin, first.floor(self._duration), last.floor(self._duration))
+        # What wall times are in the market's is an estimate: a second more on either side.
+        first, last = (market - pd.Timedelta(seconds=(now - wall) * speed) for wall in (since - 1.0, until + 1.0))
+        return first.floor(self._duration), last.floor(self._duration)
 
     def _leave_out(self, event: QuarantineEvent) -> None:
         one = event.subscription

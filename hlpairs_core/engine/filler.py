@@ -23,6 +23,9 @@ __all__ = ["Filler"]
 DEEP_BARS = 4999
 AT_A_TIME = 4
 NAP_SECONDS = 1.0
+# What failed is tried again after a rest, so often in all until the next bar.
+REST_SECONDS = 60.0
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Filler:
     """Completes the history, after the first screen and again after each: what is screened first, then all there is.
 
     First the funding inside the window, whose place the contexts' running estimate takes until it is there; then the
-    candles that the exchange keeps, and their funding.
+    candles that the exchange keeps, and their funding. What fails is tried again after a rest; a hole that the exchange
+    does not fill is asked for again when the next bar has been screened.
 
     Parameters
     ----------
@@ -81,6 +85,8 @@ class Filler:
         self._at_a_time, self._clock, self._sleep = at_a_time, clock, sleep
         self._ingest = Ingest(client.at(Priority.BACKGROUND), history)
         self._tried: set[tuple[str, str]] = set()
+        # Of what failed: how often, and the wall time of the last time.
+        self._failed: dict[tuple[str, str], tuple[int, float]] = {}
         self._bar: pd.Timestamp | None = None
         self._left: list[_Job] = []
         self._begun_at: float | None = None
@@ -93,7 +99,8 @@ class Filler:
             return
         if self._state.screened != self._bar:
             # Once a bar: a hole that stays is not worth asking for again and again.
-            self._bar, self._tried = self._state.screened, set()
+            self._bar, self._tried, self._failed = self._state.screened, set(), {}
+        self._rested()
         self._left = await asyncio.to_thread(self._plan, self._bar)
         if not self._left:
             await self._sleep(NAP_SECONDS)
@@ -136,13 +143,23 @@ class Filler:
         for job in queue:
             self._tried.add((job.stage, job.coin))
             fetch = self._ingest.candles if job.stage == "candles" else self._ingest.funding
-            await fetch([job.coin], job.first, bar)
+            if await fetch([job.coin], job.first, bar):
+                times, _ = self._failed.get((job.stage, job.coin), (0, 0.0))
+                self._failed[job.stage, job.coin] = (times + 1, self._clock())
             # Not in place: `status` may be walking through it in another thread.
             self._left = [one for one in self._left if one is not job]
             self._weight_done += job.weight
             self._state.problems.report("store", self._history.trouble)
             if self._state.screened != bar:
                 return
+
+    def _rested(self) -> None:
+        """Let be tried again what failed long enough ago."""
+        now = self._clock()
+        again = {
+            what for what, (times, at) in self._failed.items() if times < TRIES and not 0 <= now - at < REST_SECONDS
+        }
+        self._tried -= again
 
     def _plan(self, last: pd.Timestamp) -> list[_Job]:
         return [job for job in self._jobs(last) if (job.stage, job.coin) not in self._tried and job.weight]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
 
 import pandas as pd
@@ -51,7 +51,7 @@ class Ingest:
 
     async def candles(
         self,
-        coins: Sequence[str],
+        coins: Iterable[str],
         first: pd.Timestamp,
         last: pd.Timestamp,
         *,
@@ -62,8 +62,8 @@ class Ingest:
 
         Parameters
         ----------
-        coins : sequence of str
-            In the order in which they are fetched, several at a time.
+        coins : iterable of str
+            In the order in which they are fetched, several at a time; taken when it is their turn.
         interval : str, optional
             Of the candles; by default the one that is screened.
         progress : callable
@@ -83,7 +83,7 @@ class Ingest:
         return await self._round(part, fetch, coins, (first, last), progress)
 
     async def funding(
-        self, coins: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, *, progress: Progress = _silent
+        self, coins: Iterable[str], first: pd.Timestamp, last: pd.Timestamp, *, progress: Progress = _silent
     ) -> dict[str, str]:
         """Fetch the missing settled funding stamped in ``first … last`` (full hours); as `candles`."""
         return await self._round(self._history.funding, self._funding_of, coins, (first, last), progress)
@@ -97,7 +97,7 @@ class Ingest:
         self,
         part: Buffered,
         fetch: Callable[[str, Range], Awaitable[None]],
-        coins: Sequence[str],
+        coins: Iterable[str],
         span: Range,
         progress: Progress,
     ) -> dict[str, str]:

@@ -19,6 +19,7 @@ from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.diary import Diary
 from hlpairs_core.engine.feed import Feed, Stream
 from hlpairs_core.engine.filler import Filler
+from hlpairs_core.engine.gatherer import Gatherer
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.kept_screens import KeptScreens
 from hlpairs_core.engine.metrics import Metrics
@@ -190,6 +191,7 @@ class LiveEngine:
         around = self._around
         return Selector(
             history=around.history,
+            provisional=self.closes.provisional,
             contexts=self.contexts,
             books=self.books,
             state=around.state,
@@ -204,7 +206,7 @@ class LiveEngine:
     def _bars(self) -> Bars:
         around = self._around
         return Bars(
-            around.client,
+            self._gatherer(),
             history=around.history,
             contexts=self.contexts,
             closes=self.closes,
@@ -214,6 +216,19 @@ class LiveEngine:
             settings=around.settings,
             metrics=around.metrics,
             chosen=self.chosen,
+            clock=around.clock,
+            sleep=around.sleep,
+        )
+
+    def _gatherer(self) -> Gatherer:
+        around = self._around
+        return Gatherer(
+            around.client,
+            history=around.history,
+            closes=self.closes,
+            agreement=self.agreement,
+            first_bar=self.selector.first_bar,
+            state=around.state,
             clock=around.clock,
             sleep=around.sleep,
         )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.payload import iso
-from hlpairs_core.engine.state import State
+from hlpairs_core.engine.state import SILENT_SECONDS, State
 from hlpairs_core.exceptions import ExchangeError, ExchangeUnavailable
 from hlpairs_core.exchange import HyperliquidClient, Priority
 
@@ -15,8 +15,6 @@ __all__ = ["Polls"]
 POLL_SECONDS = 1.0
 # A late answer is skipped and not queued.
 ANSWER_SECONDS = 3.0
-# The stream sends all mids about every second.
-SILENT_SECONDS = 5.0
 
 
 class Polls:
@@ -61,18 +59,12 @@ class Polls:
 
     async def step(self) -> None:
         """Poll if the stream is silent, and wait for a second."""
-        if self._silence() < SILENT_SECONDS:
+        if not self._state.is_feed_silent(self._clock()):
             self._state.problems.report("stream", None)
             self._state.problems.report("exchange", None)
         else:
             await self._try()
         await self._sleep(POLL_SECONDS)
-
-    def _silence(self) -> float:
-        """Return for how long nothing came from the stream (seconds); forever where nothing ever did."""
-        heard = self._state.feed_at
-        # A wall clock that was set back makes no silence.
-        return float("inf") if heard is None else self._clock() - heard
 
     async def _try(self) -> None:
         self._tell()

@@ -12,8 +12,6 @@ __all__ = ["Recorder"]
 LOOK_SECONDS = 1.0
 # What was said in a minute may arrive a moment after it.
 GRACE_SECONDS = 2.0
-# After so long without a message the feed counts as silent.
-SILENT_SECONDS = 5.0
 FLUSH_SECONDS = 300.0
 FLUSH_ROWS = 20_000
 # With 190 coins most of a day in which the disk takes nothing; about 40 MB.
@@ -70,13 +68,13 @@ class Recorder:
 
     def close_minutes(self) -> None:
         """Make rows of the minutes that ended a moment ago."""
-        now, stamp, heard = self._clock(), self._state.stamp, self._state.feed_at
+        now, stamp = self._clock(), self._state.stamp
         market = self._state.market_time(now)
         if stamp is None or market is None:
             return
         market_ms = int(market.timestamp() * 1000)
         over = int(market_ms - GRACE_SECONDS * 1000 * stamp.speed) // MINUTE_MS
-        if heard is None or not now - heard < SILENT_SECONDS:
+        if self._state.is_feed_silent(now):
             self._minutes.interrupt_quotes(now)
             self._go_on_from(market_ms // MINUTE_MS + 1)
         elif self._next is None or not over - MINUTES_AT_ONCE <= self._next <= over + MINUTES_AT_ONCE:

@@ -12,6 +12,7 @@ from hlpairs_core.engine.books import Books
 from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.metrics import Metrics
+from hlpairs_core.engine.provisional import Provisional
 from hlpairs_core.engine.refit import Refitter, ScreenedBar, ScreenJob
 from hlpairs_core.engine.state import RUNNERS_UP, Selection, State
 from hlpairs_core.exceptions import ExchangeError, StoreError
@@ -33,7 +34,7 @@ class Selector:
 
     Parameters
     ----------
-    history, contexts, books : History, Contexts, Books
+    history, provisional, contexts, books : History, Provisional, Contexts, Books
         What is known.
     state : State
         Where the selection goes.
@@ -58,6 +59,7 @@ class Selector:
         self,
         *,
         history: History,
+        provisional: Provisional,
         contexts: Contexts,
         books: Books,
         state: State,
@@ -68,7 +70,8 @@ class Selector:
         shortlist: int = SHORTLIST,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._history, self._contexts, self._shelf, self._state = history, contexts, books, state
+        self._history, self._provisional, self._contexts = history, provisional, contexts
+        self._shelf, self._state = books, state
         self._settings, self._costs, self._refitter = settings, costs, refitter
         self._metrics, self._shortlist, self._clock = metrics, shortlist, clock
         self._duration = interval_duration(settings.interval)
@@ -79,7 +82,9 @@ class Selector:
         """Return the open of the first bar that a screen of the bar `last` looks at."""
         return last - (self._settings.window + EXTRA_BARS) * self._duration
 
-    async def select(self, coins: list[str], last: pd.Timestamp, *, wanted: int, final: bool) -> None:
+    async def select(
+        self, coins: list[str], last: pd.Timestamp, *, wanted: int, final: bool, unconfirmed: int = 0
+    ) -> None:
         """Screen these coins at the bar that opened at `last`.
 
         Parameters
@@ -88,6 +93,8 @@ class Selector:
             How many coins there should be.
         final : bool
             Whether no better answer of this bar will come.
+        unconfirmed : int
+            Of how many coins the exchange has not confirmed a candle.
 
         Raises
         ------
@@ -107,7 +114,13 @@ class Selector:
         loaded = int((job.candles["time"] == last).sum())
         self._observe(screened.result, screened.seconds)
         self._state.selection = Selection.of(
-            screened.result, screened.table, screened.seconds, loaded=loaded, wanted=wanted, final=final
+            screened.result,
+            screened.table,
+            screened.seconds,
+            loaded=loaded,
+            wanted=wanted,
+            final=final,
+            unconfirmed=unconfirmed,
         )
 
     def _too_few_bars(self, candles: pd.DataFrame) -> str | None:
@@ -123,7 +136,7 @@ class Selector:
 
     async def _job(self, coins: list[str], last: pd.Timestamp) -> ScreenJob:
         first, known = self.first_bar(last), len(self._history.problems)
-        candles = await asyncio.to_thread(self._history.candles.read, coins, first, last)
+        candles = await asyncio.to_thread(self._provisional.read, coins, first, last)
         if len(self._history.problems) > known:
             # What it held counts as missing only now: the next try fetches it before it screens.
             raise StoreError(self._history.problems[-1])

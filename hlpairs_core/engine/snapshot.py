@@ -112,12 +112,15 @@ def _verdict(state: State) -> Verdict:
 
 
 def _coverage(selection: Selection) -> str:
-    loaded, wanted = selection.coins_loaded, selection.coins_wanted
-    if loaded >= wanted:
-        return ""
-    if selection.is_final:
+    loaded, wanted, guessed = selection.coins_loaded, selection.coins_wanted, selection.coins_unconfirmed
+    if loaded < wanted:
+        if not selection.is_final:
+            return f" Provisional: the history of {loaded} of {wanted} coins is loaded."
         return f" Screened without {wanted - loaded} of {wanted} coins, whose candles did not come."
-    return f" Provisional: the history of {loaded} of {wanted} coins is loaded."
+    if guessed:
+        word = " The" if selection.is_final else " Provisional: the"
+        return f"{word} candles of {guessed} of {wanted} coins are not confirmed by the exchange."
+    return ""
 
 
 def _bar(selection: Selection, state: State, now: float) -> Bar:

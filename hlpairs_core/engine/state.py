@@ -15,9 +15,11 @@ from hlpairs_core.market.tick_book import TickBook
 from hlpairs_core.screening import ScreenResult
 from hlpairs_core.store import ScreenTable
 
-__all__ = ["RUNNERS_UP", "Selection", "State"]
+__all__ = ["RUNNERS_UP", "SILENT_SECONDS", "Selection", "State"]
 
 RUNNERS_UP = 10
+# The stream sends all mids about every second.
+SILENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class Selection:
         How many of the coins that should be screened had their candle of the bar by then.
     is_final : bool
         Whether it stays until the next bar has closed; else a candle that comes late may still change it.
+    coins_unconfirmed : int
+        How many of the coins it rests on have a candle that the exchange has not confirmed (yet).
     """
 
     result: ScreenResult
@@ -50,6 +54,7 @@ class Selection:
     coins_loaded: int
     coins_wanted: int
     is_final: bool
+    coins_unconfirmed: int = 0
 
     @classmethod
     def of(
@@ -61,6 +66,7 @@ class Selection:
         loaded: int,
         wanted: int,
         final: bool = True,
+        unconfirmed: int = 0,
     ) -> "Selection":
         """Choose the pairs to show: the answer first, then the best of the rest."""
         lead = result.top or result.nearest_miss
@@ -72,7 +78,7 @@ class Selection:
         pairs = zip(result.candidates["y"], result.candidates["x"], strict=True)
         few = result.candidates[np.array([pair in shown for pair in pairs], dtype=bool)].reset_index(drop=True)
         kept = replace(result, candidates=few)
-        return cls(kept, table, refit_seconds, shown, Marks(kept, shown), loaded, wanted, final)
+        return cls(kept, table, refit_seconds, shown, Marks(kept, shown), loaded, wanted, final, unconfirmed)
 
 
 @dataclass
@@ -116,3 +122,15 @@ class State:
             return None
         elapsed = max(0.0, now - self.stamp.received_at)
         return self.stamp.time + pd.Timedelta(seconds=elapsed * self.stamp.speed)
+
+    def wall_seconds(self, market: pd.Timedelta) -> float:
+        """Return how long (seconds of wall time) a span of the market's time takes, once the market is known."""
+        assert self.stamp is not None
+        return float(market.total_seconds() / max(self.stamp.speed, 1e-9))
+
+    def is_feed_silent(self, now: float) -> bool:
+        """Return whether nothing has come from the stream for some seconds at wall time `now`, or nothing ever did.
+
+        A wall clock that was set back makes no silence.
+        """
+        return self.feed_at is None or not now - self.feed_at < SILENT_SECONDS

@@ -106,8 +106,10 @@ class Desk:
 
     def missed(self, trades: list[Subscription]) -> None:
         """Note that trades of these may be missing: they no longer vouch for the candles in progress."""
+        now = self._clock()
         for subscription in trades:
-            self._trades[subscription.coin].interrupt()
+            self._trades[subscription.coin].interrupt(replays=False)
+            self._put(GapEvent(subscription, now, now, filled=False))
 
     def forget(self, subscription: Subscription) -> None:
         """Let a subscription go."""
@@ -206,8 +208,14 @@ class Desk:
     def _take_trades(self, subscription: Subscription, trades: tuple[Trade, ...], received_at: float) -> None:
         feed = self._trades[subscription.coin]
         possible = [trade for trade in trades if not self._is_ahead(trade.time, subscription)]
-        if not possible:
-            return
+        if possible:
+            self._take_possible(subscription, feed, possible, received_at)
+        if len(possible) < len(trades):
+            self.missed([subscription])
+
+    def _take_possible(
+        self, subscription: Subscription, feed: TradeFeed, possible: list[Trade], received_at: float
+    ) -> None:
         is_seamless = feed.overlaps(possible)
         fresh = feed.take(possible)
         if fresh:

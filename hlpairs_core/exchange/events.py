@@ -155,6 +155,8 @@ class BookEvent:
 class GapEvent:
     """The feed of a subscription was interrupted between two wall times (seconds since 1970), and is back.
 
+    Where both are the same the connection went on, but trades may have been in a frame that could not be read.
+
     Attributes
     ----------
     filled : bool

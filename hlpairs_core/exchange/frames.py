@@ -63,12 +63,12 @@ class FrameReader:
 
     Attributes
     ----------
-    is_doubtful : bool
-        Whether trades may have been in what was left out since this was last set to False.
+    doubted : set of str
+        Coins of which trades may have been in what was left out, until somebody takes them; empty text: of any coin.
     """
 
     def __init__(self, faults: Faults) -> None:
-        self.is_doubtful = False
+        self.doubted: set[str] = set()
         self._faults = faults
         self._channels: dict[object, Callable[[object, float], Message | None]] = {
             "bbo": self._quote,
@@ -100,12 +100,15 @@ class FrameReader:
         try:
             return reader(frame.get("data"), received_at)
         except MalformedPayload as problem:
-            self._leave_out(f"malformed {channel}", str(problem), matters=channel == "trades")
+            self._faults.note(f"malformed {channel}", str(problem))
+            if channel == "trades":
+                self.doubted.add("")
             return None
 
-    def _leave_out(self, kind: str, text: str, *, matters: bool = True) -> None:
+    def _leave_out(self, kind: str, text: str, *coins: str) -> None:
+        """Count what may have held trades: of these coins, or of any."""
         self._faults.note(kind, text)
-        self.is_doubtful |= matters
+        self.doubted.update(coins or [""])
 
     def _parse(self, text: str) -> dict[str, object] | None:
         try:
@@ -133,13 +136,15 @@ class FrameReader:
     def _trades(self, value: object, _: float) -> Data | None:
         coin, trades = "", []
         for position, element in enumerate(as_list("trades", "data", value)):
+            named = ""
             try:
                 fill = Record("trades", f"data[{position}]", element)
-                coin = coin or fill.coin("coin")
+                named = fill.coin("coin")
+                coin = coin or named
                 fill.echo("coin", coin)
                 trades.append(_trade(fill))
             except MalformedPayload as problem:  # the others are as good as they were
-                self._leave_out("malformed trades", str(problem))
+                self._leave_out("malformed trades", str(problem), named, coin)
         return Data(Subscription("trades", coin), tuple(trades)) if trades else None
 
     def _candle(self, value: object, _: float) -> Data:

@@ -192,6 +192,14 @@ class Line:
                 self._acknowledge(heard.subscription)
         elif isinstance(heard, Refused):
             self._refuse(heard)
+        if self._reader.doubted:
+            self._doubt()
+
+    def _doubt(self) -> None:
+        """Tell whose trades may have been in what could not be read: after what could, of the same frame."""
+        coins, self._reader.doubted = self._reader.doubted, set()
+        trades = (one for one in self.acknowledged if one.channel == "trades")
+        self._owner.missed([one for one in trades if "" in coins or one.coin in coins])
 
     def _deliver(self, data: Data, received_at: float) -> None:
         subscription = data.subscription
@@ -200,9 +208,6 @@ class Line:
                 self._faults.note("not subscribed", f"{subscription}")
             return
         self.pulses.beat(subscription, self._dialer.steady())
-        if self._reader.is_doubtful:
-            self._reader.is_doubtful = False
-            self._owner.missed([one for one in self.acknowledged if one.channel == "trades"])
         self._owner.arrived(subscription, data.content, received_at)
 
     def _acknowledge(self, subscription: Subscription) -> bool:

@@ -27,7 +27,7 @@ class TradeFeed:
         self._known: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._newest = 0
         self._forgotten = -1
-        self._is_interrupted = True
+        self._is_interrupted = self._replays = True
         self._complete_from = _NEVER
         self._sums: dict[int, dict[int, float]] = {}
         self._summed_from: dict[int, int] = {}
@@ -37,9 +37,9 @@ class TradeFeed:
         self._sums.setdefault(step_ms, {})
         self._summed_from.setdefault(step_ms, self._newest + 1)
 
-    def interrupt(self) -> None:
-        """Trades may be lost from now on."""
-        self._is_interrupted = True
+    def interrupt(self, *, replays: bool = True) -> None:
+        """Trades may be lost from now on; `replays` is whether the exchange repeats the last ones when it goes on."""
+        self._is_interrupted, self._replays = True, replays
 
     def take(self, trades: Sequence[Trade]) -> list[Trade]:
         """Take a frame in; return the trades that are new, ascending by time."""
@@ -70,7 +70,7 @@ class TradeFeed:
 
     def _resume(self, trades: Sequence[Trade]) -> None:
         self._is_interrupted = False
-        if not self.overlaps(trades):
+        if not (self._replays and self.overlaps(trades)):
             # Of the oldest one's millisecond others may be missing.
             self._complete_from = min(trade.time for trade in trades) + 1
 

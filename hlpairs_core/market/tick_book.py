@@ -59,7 +59,7 @@ class TickBook:
     def __init__(self, *, fresh_seconds: float = QUOTE_SECONDS) -> None:
         self._fresh_seconds = fresh_seconds
         self._quotes: dict[str, QuoteEvent] = {}
-        self._contexts: dict[str, tuple[float, Mapping[str, float]]] = {}
+        self._contexts: dict[str, Mapping[str, float]] = {}
         self._mids: Mapping[str, float] = {}
 
     def take_quote(self, quote: QuoteEvent) -> None:
@@ -70,12 +70,9 @@ class TickBook:
         """Take the list of all mids, in place of the last one."""
         self._mids = mids
 
-    def take_context(self, coin: str, values: Mapping[str, float], received_at: float = -math.inf) -> None:
-        """Take what the exchange says of a coin: `mark_price` and `funding_rate` count.
-
-        `received_at` is the wall time at which the coin's feed said it; left out where something else did.
-        """
-        self._contexts[coin] = (received_at, values)
+    def take_context(self, coin: str, values: Mapping[str, float]) -> None:
+        """Take what the exchange says of a coin: `mark_price` and `funding_rate` count."""
+        self._contexts[coin] = values
 
     def interrupt(self, coin: str, until: float) -> None:
         """Forget a coin's quote if it came before wall time `until`: it may have changed unheard."""
@@ -88,12 +85,6 @@ class TickBook:
         for held in (self._quotes, self._contexts):
             for coin in held.keys() - set(coins):
                 del held[coin]
-
-    def heard_at(self, coin: str) -> float:
-        """Return the wall time at which the feed last said something of a coin; minus infinity where it never did."""
-        quote, context = self._quotes.get(coin), self._contexts.get(coin)
-        quoted_at = -math.inf if quote is None else quote.received_at
-        return quoted_at if context is None else max(quoted_at, context[0])
 
     def mid(self, coin: str, now: float) -> float:
         """Return a coin's mid (USD) at wall time `now`; NaN where none is known.
@@ -115,7 +106,7 @@ class TickBook:
 
     def tick(self, coin: str, now: float) -> Tick:
         """Return all that is known of a coin at wall time `now`."""
-        quote, (_, context) = self._quotes.get(coin), self._contexts.get(coin, (-math.inf, {}))
+        quote, context = self._quotes.get(coin), self._contexts.get(coin, {})
         return Tick(
             coin=coin,
             time=None if quote is None else pd.Timestamp(quote.time_ms, unit="ms", tz="UTC"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -52,8 +53,9 @@ class ToldStream:
         return self._waiting.popleft()
 
     async def tell(self, feed, *events) -> None:
-        """Let `feed` take these; raise what it raises."""
-        self._waiting.extend(events)
+        """Let `feed` take these, now where they do not say when; raise what it raises."""
+        now = feed._clock()
+        self._waiting.extend(replace(one, received_at=now) if _is_undated(one) else one for one in events)
         self._arrived.set()
         self._drained.clear()
         reading, drained = asyncio.ensure_future(feed.read()), asyncio.ensure_future(self._drained.wait())
@@ -79,6 +81,10 @@ class ToldStream:
     def coins(self, channel: str) -> set[str]:
         """The coins whose channel is subscribed to."""
         return {one.coin for one in self.held if one.channel == channel}
+
+
+def _is_undated(event) -> bool:
+    return getattr(event, "received_at", None) == 0.0
 
 
 def quote(coin: str, bid: float, ask: float, at: float, time_ms: int = 0) -> QuoteEvent:

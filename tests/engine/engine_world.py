@@ -181,6 +181,16 @@ class World:
     def mids(self) -> dict[str, float]:
         return self.state.ticks.mids(self.now)
 
+    def pass_hour(self) -> None:
+        """Let an hour go by in which the stream went on."""
+        self.now += 3600
+        if self.state.feed_at is not None:
+            self.state.feed_at = self.now
+
+    @property
+    def market_ms(self) -> int:
+        return self.market.clock.time_ms()
+
     async def tick(self) -> None:
         """Poll if the stream is silent, publish, and keep a snapshot."""
         await self.polls.step()

@@ -193,11 +193,14 @@ class ResilienceWorld:
         return selection.coins_loaded == selection.coins_wanted and late < 12 * HOUR
 
     async def well(self, within: float = 45.0) -> float:
-        """Wait until the engine is well, and screened a bar since; return the seconds that it took."""
-        bar, began = self.state.screened, time.monotonic()
-        await self.until(
-            lambda: self.is_well and self.state.screened != bar, within=within, what="the engine is well again"
-        )
+        """Wait until the engine is well, and screened a bar that ended since; return the seconds that it took."""
+        began, ends_after = time.monotonic(), self.market.clock.time_ms()
+
+        def has_screened() -> bool:
+            screened = self.state.screened
+            return screened is not None and (screened + HOUR).timestamp() * 1000 > ends_after
+
+        await self.until(lambda: self.is_well and has_screened(), within=within, what="the engine is well again")
         return time.monotonic() - began
 
     def report(self) -> str:

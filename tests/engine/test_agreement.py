@@ -27,9 +27,9 @@ async def heard(make_world):
 async def two_closes(world, stream, *silent):
     """Close the bar, and the next one: only then has the exchange had its say on the first."""
     await world.bars.step()
-    world.now += 3600
+    world.pass_hour()
     heard = [coin for coin in world.contexts.listed() if coin not in silent]
-    await stream.tell(world.feed, *(quote(coin, 1.0, 2.0, world.now) for coin in heard))
+    await stream.tell(world.feed, *(quote(coin, 1.0, 2.0, world.now, world.market_ms) for coin in heard))
     await world.bars.step()
 
 

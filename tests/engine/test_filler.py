@@ -2,10 +2,11 @@
 
 import math
 
+import httpx
 import pandas as pd
 import pytest
 
-from hlpairs_core.engine.filler import Filler
+from hlpairs_core.engine.filler import REST_SECONDS, Filler
 from hlpairs_core.engine.weights import candles_weight, funding_weight
 from hlpairs_core.exchange import WeightBudget
 
@@ -92,6 +93,35 @@ async def test_a_hole_that_stays_is_asked_for_once_a_bar(make_world):
     await world.bars.step()
     await world.filler.step()
     assert len(world.wire.asked) > asked + 3
+
+
+async def test_what_failed_is_tried_again_after_a_rest_three_times_until_the_next_bar(make_world):
+    world = await make_world(n_coins=3)
+    await world.bars.step()
+    coin = world.bars.eligible()[0]
+    world.wire.fault = lambda request: (
+        httpx.Response(500) if request["type"] == "fundingHistory" and request["coin"] == coin else None
+    )
+
+    async def tries():
+        world.wire.asked.clear()
+        world.naps.clear()
+        while not world.naps:
+            await world.filler.step()
+        return [one["type"] for one in world.wire.asked if one.get("coin") == coin]
+
+    asked = [await tries()]
+    asked.append(await tries())
+    for _ in range(3):
+        world.now += REST_SECONDS
+        asked.append(await tries())
+    stages = ["fundingHistory"] * 2  # of the window, and all
+    assert asked == [stages, [], stages, stages, []]
+    world.wire.fault = lambda _: None
+    world.now += 3600
+    await world.bars.step()
+    assert await tries() != []
+    assert world.history.funding.missing(coin, world.state.screened - 100 * HOUR, world.state.screened) == []
 
 
 async def test_a_bar_that_closes_meanwhile_is_not_kept_waiting(make_world):

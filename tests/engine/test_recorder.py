@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from engine_stream import ToldStream, quote, trades
 
-from hlpairs_core.engine.recorder import FLUSH_SECONDS, GRACE_SECONDS, SILENT_SECONDS, WAITING_AT_MOST
+from hlpairs_core.engine.recorder import FLUSH_SECONDS, GRACE_SECONDS, WAITING_AT_MOST
+from hlpairs_core.engine.state import SILENT_SECONDS
 from hlpairs_core.market.minutes import MINUTE_MS
 
 HALF_PAST_TEN = int(pd.Timestamp("2026-03-01T10:30", tz="UTC").timestamp() * 1000)

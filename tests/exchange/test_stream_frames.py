@@ -216,6 +216,28 @@ def test_one_unfit_trade_does_not_cost_the_others():
     assert faults == {"malformed trades": 2}
 
 
+UNFIT_TRADE = {**trade("ETH"), "px": "NaN"}
+DOUBTS = {
+    "nothing was left out": ({"channel": "trades", "data": [trade()]}, set()),
+    "a trade without a price": ({"channel": "trades", "data": [trade("ETH"), UNFIT_TRADE]}, {"ETH"}),
+    "a trade of another coin": ({"channel": "trades", "data": [trade("BTC"), trade("ETH")]}, {"BTC", "ETH"}),
+    "a trade of nobody knows whom": ({"channel": "trades", "data": [{**trade(), "coin": 7}]}, {""}),
+    "no list": ({"channel": "trades", "data": "x"}, {""}),
+    "not JSON": ('{"channel":"trades","data":[{"coin":"BT', {""}),
+    "a number": ("7", {""}),
+    "bytes": (b"trades", {""}),
+    "a quote without a price": ({"channel": "bbo", "data": {"coin": "BTC"}}, set()),
+    "another channel": ({"channel": "weather", "data": 1}, set()),
+}
+
+
+@pytest.mark.parametrize(("frame", "coins"), DOUBTS.values(), ids=DOUBTS.keys())
+def test_it_is_known_whose_trades_may_have_been_in_what_was_left_out(frame: Any, coins: set[str]):
+    reader = FrameReader(Faults())
+    reader.read(frame if isinstance(frame, (str, bytes)) else json.dumps(frame), received_at=float(NOON))
+    assert reader.doubted == coins
+
+
 def test_one_unfit_mid_does_not_cost_the_others():
     heard, faults = news("allMids", {"mids": {"BTC": "1.5", "ETH": "0.0", "@1": "0.0", "A\x00": "1.0", "#7": "2"}})
     assert heard.content == MidsEvent({"BTC": 1.5, "@1": 0.0, "#7": 2.0}, NOON)
@@ -312,7 +334,8 @@ async def test_what_comes_from_the_future_is_left_out_and_the_time_asked_for():
         play.server.trades("BTC", trade(time=late))
         play.server.candle("BTC", "1m", t=late)
         play.server.push(books, book(time=late))
-        assert await play.reader.take() == []
+        (gap,) = await play.reader.take()
+        assert (gap.subscription, gap.filled) == (trades, False)
         assert play.stream.status().faults == {"ahead of the market's clock": 4}
         for _ in range(110):
             play.server.quote("BTC", time_ms=late)

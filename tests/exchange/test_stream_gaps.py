@@ -282,6 +282,45 @@ async def test_a_replay_that_knows_none_of_the_old_trades_tells_that_some_may_be
         assert [event.filled for event in events if isinstance(event, GapEvent)] == [False]
 
 
+@pytest.mark.parametrize("whose", ["BTC", "anybody"])
+async def test_trades_that_cannot_be_read_are_told_and_what_could_be_comes_before(whose: str):
+    async with scene("BTC", "ETH", **QUIET) as play:
+        await play.subscribe(TRADES, Subscription("trades", "ETH"))
+        await play.time.advance(5)
+        if whose == "BTC":
+            play.server.trades("BTC", trade(tid=1), {**trade(tid=2), "px": []})
+        else:
+            play.server.trades("BTC", trade(tid=1))
+            play.server.wires[0].receive("{")
+        trades, *gaps = await play.reader.take()
+        assert [fill.tid for fill in trades.trades] == [1]
+        assert [gap.subscription.coin for gap in gaps] == (["BTC"] if whose == "BTC" else ["BTC", "ETH"])
+        assert {(gap.since, gap.until, gap.filled) for gap in gaps} == {(NOON + 5, NOON + 5, False)}
+
+
+async def test_a_candle_is_not_confirmed_by_trades_some_of_which_could_not_be_read():
+    async with scene(**QUIET) as play:
+        await play.subscribe(TRADES, HOURS)
+        play.server.trades("BTC", trade(tid=1, time=NOON_MS - 1))
+        play.server.candle("BTC", "1h", t=NOON_MS, v=1.0)
+        play.server.trades("BTC", trade(tid=2, time=NOON_MS + 1, sz=1.0))
+        play.server.trades("BTC", {**trade(tid=3, time=NOON_MS + 2), "sz": "NaN"})
+        play.server.trades("BTC", trade(tid=4, time=NOON_MS + HOUR_MS))
+        await play.time.advance(3600)
+        play.server.candle("BTC", "1h", t=NOON_MS + HOUR_MS, v=1.0)
+        (candle,) = [one for one in await play.reader.take(CandleEvent) if one.is_closed]
+        assert (candle.volume, candle.is_confirmed) == (1.0, False)
+
+
+async def test_a_trade_from_the_future_is_left_out_and_may_have_been_one():
+    async with scene(**QUIET) as play:
+        await play.subscribe(TRADES)
+        play.server.trades("BTC", trade(tid=1), trade(tid=2, time=NOON_MS + 24 * HOUR_MS))
+        trades, gap = await play.reader.take()
+        assert [fill.tid for fill in trades.trades] == [1]
+        assert (gap.since, gap.filled) == (gap.until, False)
+
+
 async def test_a_gap_of_two_interruptions_in_a_row_is_one():
     async with scene(**QUIET) as play:
         await play.subscribe(TRADES)

@@ -165,6 +165,18 @@ def test_whatever_happens_no_trade_comes_twice_and_none_is_lost_unless_it_is_sai
         assert set(taken) == set(truth)
 
 
+@pytest.mark.parametrize("replays", [True, False])
+def test_a_trade_that_is_known_shows_that_none_was_missed_only_where_the_exchange_replays(replays: bool):
+    """Of a connection that goes on it may be a frame that came twice."""
+    trades = TradeFeed()
+    trades.count(HOUR_MS)
+    trades.take([fill(0, after_ms=-1)])
+    trades.take([fill(1), fill(2)])
+    trades.interrupt(replays=replays)
+    trades.take([fill(2), fill(3)])
+    assert trades.is_complete(HOUR_MS, NOON_MS, 3.0) is replays
+
+
 @pytest.mark.parametrize("missed", [29, 30, 31])
 def test_thirty_missed_trades_are_too_many_to_be_sure(missed: int):
     trades = TradeFeed()

@@ -73,18 +73,6 @@ def test_coins_that_are_not_kept_are_unknown():
     assert math.isnan(book.tick("BTC", 1000.0).mark_price)
 
 
-def test_when_the_feed_last_spoke_of_a_coin_is_known_and_what_others_said_does_not_count():
-    book = TickBook()
-    assert book.heard_at("BTC") == -math.inf
-    book.take_mids({"BTC": 1.0})
-    book.take_context("BTC", {"mark_price": 1.0})
-    assert book.heard_at("BTC") == -math.inf
-    book.take_quote(quote("BTC", at=1000.0))
-    assert book.heard_at("BTC") == 1000.0
-    book.take_context("BTC", {"mark_price": 1.0}, 1001.0)
-    assert book.heard_at("BTC") == 1001.0
-
-
 def test_ticks_come_as_a_frame_with_a_row_for_each_coin_asked_for():
     book = TickBook()
     book.take_quote(quote("ETH"))
