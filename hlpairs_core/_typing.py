@@ -23,7 +23,7 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 StrArray: TypeAlias = NDArray[np.str_]
 
 LagRule: TypeAlias = Literal["aic", "bic"] | int
-Trend: TypeAlias = Literal["c"]
+Trend: TypeAlias = Literal["c", "ct"]
 Dependence: TypeAlias = Literal["any", "inverse", "positive"]
 DependenceMethod: TypeAlias = Literal["pearson", "spearman", "kendall"]
 Side: TypeAlias = Literal["long", "short"]

@@ -7,7 +7,7 @@ import numpy as np
 from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.stats._residual import ResidualProducts
 
-__all__ = ["adf_statistic", "select_lag"]
+__all__ = ["adf_statistic", "lag_weight", "reversion_slope", "select_lag"]
 
 # A column of which less than this share is left after the columns before it adds nothing but rounding noise.
 _RANK_TOLERANCE = 1e-12
@@ -29,11 +29,30 @@ def select_lag(residuals: ResidualProducts, rule: Literal["aic", "bic"]) -> IntA
     root = _factor(_regression(residuals, max_lag, max_lag, level_first=True))
     explained = root[1:, -1] ** 2
     squares = np.cumsum(explained[::-1], axis=0)[::-1]
-    weight = 2.0 if rule == "aic" else np.log(n_obs)
     with np.errstate(divide="ignore"):
-        criterion = n_obs * np.log(squares) + weight * np.arange(1, max_lag + 2)[:, None]
+        criterion = n_obs * np.log(squares) + lag_weight(rule, n_obs) * np.arange(1, max_lag + 2)[:, None]
     best: IntArray = np.argmin(criterion, axis=0)
     return best
+
+
+def lag_weight(rule: Literal["aic", "bic"], n_obs: int) -> float:
+    """Return what a lag costs in the criterion ``n_obs ln(SSR) + weight (lags + 1)``."""
+    return 2.0 if rule == "aic" else float(np.log(n_obs))
+
+
+def reversion_slope(residuals: ResidualProducts) -> FloatArray:
+    """Return the slope of ``d_t`` on ``e_{t-1}`` and a constant, in closed form: the residuals sum to zero.
+
+    Returns
+    -------
+    ndarray, shape (B,)
+    """
+    first, last, n_obs = residuals.head[0], residuals.last, residuals.n_bars - 1
+    squares = residuals.products_from(0, 0)[0]
+    with_level = 0.5 * (last**2 - first**2 - squares) + last * (last - first) / n_obs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope: FloatArray = with_level / (residuals.ssr - last**2 - last**2 / n_obs)
+    return slope
 
 
 def adf_statistic(residuals: ResidualProducts, n_lags: int) -> FloatArray:

@@ -22,6 +22,7 @@ def engle_granger_pairs(
     max_lag: int | None = None,
     trend: Trend = "c",
     pairs: Iterable[tuple[Hashable, Hashable]] | None = None,
+    accelerate: bool | None = None,
 ) -> pd.DataFrame:
     """Test many pairs for cointegration by Engle and Granger's two steps, all at once.
 
@@ -43,6 +44,8 @@ def engle_granger_pairs(
     pairs : iterable of (y, x), optional
         Column labels (positions, for an array) of the pairs. By default every unordered pair once, with the
         earlier column as y.
+    accelerate : bool, optional
+        Whether to run code compiled by Numba; by default where Numba is installed (the extra ``fast``).
 
     Returns
     -------
@@ -107,7 +110,7 @@ def engle_granger_pairs(
     rows = np.flatnonzero(sound[y] & sound[x])
     used, legs = np.unique(np.concatenate([y[rows], x[rows]]), return_inverse=True)
     gram = LaggedGram.of(table.values[:, used], plan.max_lag)
-    tests = engle_granger_from_gram(gram, legs[: len(rows)], legs[len(rows) :], plan)
+    tests = engle_granger_from_gram(gram, legs[: len(rows)], legs[len(rows) :], plan, accelerate=accelerate)
     names = pd.Index(table.labels, tupleize_cols=False)
     faults = [f"{name} {problem}" if problem else "" for name, problem in zip(names, problems, strict=True)]
     reasons = pd.Series(_reasons(tests, rows, y, x, faults), dtype=str)

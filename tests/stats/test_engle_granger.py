@@ -1,6 +1,7 @@
 """Numbers of `engle_granger_pairs` against statsmodels, plain regressions, on made-up and recorded prices."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from arch.data import crude
 from statsmodels.tools.sm_exceptions import CollinearityWarning, SingularMatrixWarning
 from statsmodels.tsa.stattools import adfuller, coint
 
-from hlpairs_core.stats import engle_granger_pairs
+Screen = Callable[..., pd.DataFrame]
 
 
 def walks(n_bars: int, n_series: int, seed: int) -> np.ndarray:
@@ -56,47 +57,47 @@ def assert_equals_statsmodels(
     [("aic", None), ("bic", None), ("aic", 5), ("bic", 1), ("aic", 0), (0, None), (1, None), (7, None)],
 )
 def test_every_pair_has_the_statistic_p_value_and_lag_of_statsmodels(
-    n_bars: int, lag_rule: str | int, max_lag: int | None
+    screen: Screen, n_bars: int, lag_rule: str | int, max_lag: int | None
 ) -> None:
     prices = walks(n_bars, 4, seed=n_bars)
-    frame = engle_granger_pairs(prices, lag_rule=lag_rule, max_lag=max_lag)
+    frame = screen(prices, lag_rule=lag_rule, max_lag=max_lag)
     assert len(frame) == 6
     assert_equals_statsmodels(prices, frame, lag_rule, max_lag)
 
 
-def test_both_directions_of_a_long_window_equal_statsmodels() -> None:
+def test_both_directions_of_a_long_window_equal_statsmodels(screen: Screen) -> None:
     prices = walks(2016, 3, seed=3)
-    frame = engle_granger_pairs(prices, pairs=[(1, 0), (0, 1), (2, 0)])
+    frame = screen(prices, pairs=[(1, 0), (0, 1), (2, 0)])
     assert_equals_statsmodels(prices, frame)
     assert frame["p_value"].iloc[0] < 1e-6 < frame["p_value"].iloc[2]
 
 
-def test_prices_far_from_zero_lose_no_digits() -> None:
+def test_prices_far_from_zero_lose_no_digits(screen: Screen) -> None:
     prices = walks(336, 3, seed=11)
     moved = prices + np.array([1000.0, -500.0, 0.0])
-    near, far = engle_granger_pairs(prices), engle_granger_pairs(moved)
+    near, far = screen(prices), screen(moved)
     np.testing.assert_allclose(far["t_stat"], near["t_stat"], rtol=0, atol=1e-8)
     np.testing.assert_array_equal(far["lag"], near["lag"])
 
 
-def test_a_pair_just_short_of_collinear_still_equals_statsmodels() -> None:
+def test_a_pair_just_short_of_collinear_still_equals_statsmodels(screen: Screen) -> None:
     rng = np.random.default_rng(5)
     x = np.cumsum(rng.normal(size=400))
     noise = rng.normal(size=400)
     y = 1.3 * x + 0.003 * x.std() * noise / noise.std()
     prices = np.column_stack([y, x])
-    frame = engle_granger_pairs(prices)
+    frame = screen(prices)
     assert 2e-6 < 1 - frame["r_squared"].iloc[0] < 1e-5
     assert_equals_statsmodels(prices, frame)
 
 
-def test_one_asset_twice_is_cointegrated_beyond_doubt_as_in_statsmodels() -> None:
+def test_one_asset_twice_is_cointegrated_beyond_doubt_as_in_statsmodels(screen: Screen) -> None:
     rng = np.random.default_rng(6)
     x = np.cumsum(rng.normal(size=200))
     twin, exact = 2.0 * x + 1e-5 * rng.normal(size=200), 3.0 * x
     with pytest.warns(CollinearityWarning):
         t, p, _ = coint(twin, x)
-    frame = engle_granger_pairs(np.column_stack([twin, x, exact]))
+    frame = screen(np.column_stack([twin, x, exact]))
     assert (t, p) == (-np.inf, 0.0)
     assert (frame["t_stat"] == t).all()
     assert (frame["p_value"] == p).all()
@@ -105,20 +106,20 @@ def test_one_asset_twice_is_cointegrated_beyond_doubt_as_in_statsmodels() -> Non
     assert frame["reason"].str.contains("collinear").all()
 
 
-def test_prices_that_move_only_at_the_end_equal_statsmodels() -> None:
+def test_prices_that_move_only_at_the_end_equal_statsmodels(screen: Screen) -> None:
     """Their early differences are zero, so the regressions with many lags are rank-deficient."""
     rng = np.random.default_rng(8)
     prices = np.zeros((100, 2))
     prices[-6:] = rng.normal(size=(6, 2))
-    frame = engle_granger_pairs(prices)
+    frame = screen(prices)
     with pytest.warns(SingularMatrixWarning):
         assert_equals_statsmodels(prices, frame)
 
 
-def test_crude_oil_has_the_published_numbers() -> None:
+def test_crude_oil_has_the_published_numbers(screen: Screen) -> None:
     """Monthly WTI and Brent, shipped with arch; expected values from statsmodels 0.15 and arch 8.0."""
     logs = np.log(crude.load())[["WTI", "Brent"]]
-    row = engle_granger_pairs(logs).iloc[0]
+    row = screen(logs).iloc[0]
     assert (row["y"], row["x"]) == ("WTI", "Brent")
     assert row["t_stat"] == pytest.approx(-5.539573345785635, abs=1e-8)
     assert row["p_value"] == pytest.approx(1.4912875021023645e-05, abs=1e-8)
@@ -126,9 +127,9 @@ def test_crude_oil_has_the_published_numbers() -> None:
     assert row["alpha"] == pytest.approx(0.3488504831160691, rel=1e-10)
 
 
-def test_the_fit_the_half_life_and_the_last_z_are_those_of_plain_regressions() -> None:
+def test_the_fit_the_half_life_and_the_last_z_are_those_of_plain_regressions(screen: Screen) -> None:
     prices = walks(336, 5, seed=2)
-    frame = engle_granger_pairs(prices)
+    frame = screen(prices)
     for row in frame.itertuples():
         y, x = prices[:, row.y], prices[:, row.x]
         slope, intercept = np.polyfit(x, y, 1)
@@ -142,10 +143,10 @@ def test_the_fit_the_half_life_and_the_last_z_are_those_of_plain_regressions() -
         assert row.half_life == pytest.approx(-np.log(2) / np.log1p(reversion), rel=1e-7)
 
 
-def test_a_residual_that_does_not_revert_has_no_half_life() -> None:
+def test_a_residual_that_does_not_revert_has_no_half_life(screen: Screen) -> None:
     x = np.tile([0.0, 1.0, 0.0, -1.0], 25)
     growth = 1.05 ** np.arange(100)
-    frame = engle_granger_pairs(np.column_stack([growth, x]), lag_rule=0)
+    frame = screen(np.column_stack([growth, x]), lag_rule=0)
     assert frame["t_stat"].iloc[0] > 0
     assert np.isnan(frame["half_life"].iloc[0])
     assert frame["p_value"].iloc[0] == 1.0
@@ -161,10 +162,10 @@ def hourly_closes(recordings: Path, n_bars: int) -> pd.DataFrame:
 @pytest.mark.recordings
 @pytest.mark.parametrize(("lag_rule", "n_bars", "n_pairs"), [("aic", 336, 100), ("bic", 672, 30), (2, 336, 100)])
 def test_recorded_prices_liquid_or_not_give_the_numbers_of_statsmodels(
-    recordings: Path, lag_rule: str | int, n_bars: int, n_pairs: int
+    screen: Screen, recordings: Path, lag_rule: str | int, n_bars: int, n_pairs: int
 ) -> None:
     prices = np.log(hourly_closes(recordings, n_bars).to_numpy())
-    frame = engle_granger_pairs(prices, lag_rule=lag_rule)
+    frame = screen(prices, lag_rule=lag_rule)
     assert prices.shape[1] > 100
     with warnings.catch_warnings():
         warnings.simplefilter("error")

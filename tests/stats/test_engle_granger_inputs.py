@@ -2,13 +2,15 @@
 
 import doctest
 import importlib
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats import engle_granger_pairs
+
+Screen = Callable[..., pd.DataFrame]
 
 COLUMNS = [
     "y", "x", "alpha", "beta", "r_squared", "t_stat", "p_value", "lag", "half_life", "z_last", "resid_std",
@@ -22,8 +24,8 @@ def prices(n_bars: int = 120, coins: str = "ABCD") -> pd.DataFrame:
     return pd.DataFrame(np.cumsum(steps, axis=0), columns=list(coins))
 
 
-def test_every_unordered_pair_is_tested_once_with_the_earlier_column_as_y() -> None:
-    frame = engle_granger_pairs(prices())
+def test_every_unordered_pair_is_tested_once_with_the_earlier_column_as_y(screen: Screen) -> None:
+    frame = screen(prices())
     assert list(frame.columns) == COLUMNS
     assert list(zip(frame["y"], frame["x"], strict=True)) == [
         ("A", "B"), ("A", "C"), ("A", "D"), ("B", "C"), ("B", "D"), ("C", "D"),
@@ -31,8 +33,8 @@ def test_every_unordered_pair_is_tested_once_with_the_earlier_column_as_y() -> N
     assert frame["lag"].dtype == "Int64"
 
 
-def test_named_pairs_come_back_in_their_order_and_direction() -> None:
-    frame = engle_granger_pairs(prices(), pairs=[("D", "A"), ("B", "C"), ("D", "A")])
+def test_named_pairs_come_back_in_their_order_and_direction(screen: Screen) -> None:
+    frame = screen(prices(), pairs=[("D", "A"), ("B", "C"), ("D", "A")])
     assert list(frame["y"]) == ["D", "B", "D"]
     assert list(frame["x"]) == ["A", "C", "A"]
     assert frame["t_stat"].iloc[0] == frame["t_stat"].iloc[2] != frame["t_stat"].iloc[1]
@@ -41,9 +43,11 @@ def test_named_pairs_come_back_in_their_order_and_direction() -> None:
 @pytest.mark.parametrize(
     ("table", "pairs"), [(prices(coins="A"), None), (prices(), [])], ids=["one column", "no pairs"]
 )
-def test_nothing_to_test_is_an_empty_table_with_all_columns(table: pd.DataFrame, pairs: list | None) -> None:
-    frame = engle_granger_pairs(table, pairs=pairs)
-    full = engle_granger_pairs(prices())
+def test_nothing_to_test_is_an_empty_table_with_all_columns(
+    screen: Screen, table: pd.DataFrame, pairs: list | None
+) -> None:
+    frame = screen(table, pairs=pairs)
+    full = screen(prices())
     assert frame.empty
     assert list(frame.columns) == COLUMNS
     assert list(frame[NUMBERS].dtypes) == list(full[NUMBERS].dtypes)
@@ -61,36 +65,36 @@ def test_nothing_to_test_is_an_empty_table_with_all_columns(table: pd.DataFrame,
     ],
     ids=["constant", "constant to rounding", "one gap", "log of zero", "never there", "absurd"],
 )
-def test_a_pair_with_an_unusable_series_has_no_number_but_a_reason(spoil, words: str) -> None:
+def test_a_pair_with_an_unusable_series_has_no_number_but_a_reason(screen: Screen, spoil, words: str) -> None:
     table = prices()
     table["B"] = spoil(table["B"])
-    frame = engle_granger_pairs(table)
+    frame = screen(table)
     with_b = (frame["y"] == "B") | (frame["x"] == "B")
     assert frame.loc[with_b, NUMBERS].isna().all(axis=None)
     assert frame.loc[with_b, "reason"].str.contains(words, regex=False).all()
-    others = engle_granger_pairs(prices().drop(columns="B"))
+    others = screen(prices().drop(columns="B"))
     pd.testing.assert_frame_equal(frame[~with_b].reset_index(drop=True), others)
 
 
-def test_two_unusable_series_are_both_named() -> None:
+def test_two_unusable_series_are_both_named(screen: Screen) -> None:
     table = prices().assign(A=1.0, B=np.nan)
-    reason = engle_granger_pairs(table, pairs=[("A", "B")])["reason"].iloc[0]
+    reason = screen(table, pairs=[("A", "B")])["reason"].iloc[0]
     assert reason == "A is constant; B has 120 missing or infinite of 120 values"
 
 
 @pytest.mark.parametrize("lag_rule", ["aic", "bic", 2])
-def test_a_singular_regression_has_no_statistic_but_a_reason(lag_rule: str | int) -> None:
+def test_a_singular_regression_has_no_statistic_but_a_reason(screen: Screen, lag_rule: str | int) -> None:
     """The residual of a line on a parabola is a parabola: two lags predict its next step exactly."""
     for n_bars in range(40, 60):
         clock = np.arange(float(n_bars))
-        frame = engle_granger_pairs(np.column_stack([clock, clock**2]), lag_rule=lag_rule)
+        frame = screen(np.column_stack([clock, clock**2]), lag_rule=lag_rule)
         assert frame[["t_stat", "p_value", "lag"]].isna().all(axis=None)
         assert frame["reason"].str.contains("singular").all()
 
 
 @pytest.mark.parametrize(("n_bars", "rule"), [(3, "aic"), (21, "aic"), (23, "bic"), (3, 0), (17, 7)])
-def test_the_shortest_window_a_rule_allows_is_tested(n_bars: int, rule: str | int) -> None:
-    assert np.isfinite(engle_granger_pairs(prices(n_bars), lag_rule=rule)["t_stat"]).all()
+def test_the_shortest_window_a_rule_allows_is_tested(screen: Screen, n_bars: int, rule: str | int) -> None:
+    assert np.isfinite(screen(prices(n_bars), lag_rule=rule)["t_stat"]).all()
 
 
 @pytest.mark.parametrize(
@@ -115,9 +119,11 @@ def test_the_shortest_window_a_rule_allows_is_tested(n_bars: int, rule: str | in
         (40, {"pairs": [(["A"], "B")]}, "must be two column labels"),
     ],
 )
-def test_an_impossible_request_is_refused_and_says_what_to_do(n_bars: int, options: dict, words: str) -> None:
+def test_an_impossible_request_is_refused_and_says_what_to_do(
+    screen: Screen, n_bars: int, options: dict, words: str
+) -> None:
     with pytest.raises(InputError, match=words):
-        engle_granger_pairs(prices(n_bars), **options)
+        screen(prices(n_bars), **options)
 
 
 @pytest.mark.parametrize(
@@ -131,14 +137,14 @@ def test_an_impossible_request_is_refused_and_says_what_to_do(n_bars: int, optio
         (prices(coins="ABA"), "more than one column 'A'"),
     ],
 )
-def test_a_table_that_is_no_table_of_series_is_refused(table: object, words: str) -> None:
+def test_a_table_that_is_no_table_of_series_is_refused(screen: Screen, table: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        engle_granger_pairs(table)
+        screen(table)
 
 
-def test_a_column_position_outside_the_array_is_refused() -> None:
+def test_a_column_position_outside_the_array_is_refused(screen: Screen) -> None:
     with pytest.raises(InputError, match=r"names -1, which is not a column"):
-        engle_granger_pairs(prices().to_numpy(), pairs=[(0, -1)])
+        screen(prices().to_numpy(), pairs=[(0, -1)])
 
 
 def test_the_documented_example_is_true() -> None:
