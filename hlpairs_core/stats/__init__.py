@@ -13,18 +13,23 @@ from hlpairs_core.stats.multiplicity import (
 )
 from hlpairs_core.stats.null_result import NullScreen
 from hlpairs_core.stats.null_screen import null_screen
+from hlpairs_core.stats.power import DiscoveryRates, Rate, discovery_rates, gate_rate
 
 __all__ = [
     "BonferroniThreshold",
     "CriticalValues",
+    "DiscoveryRates",
     "NullScreen",
+    "Rate",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "bonferroni_t",
     "dependence",
+    "discovery_rates",
     "engle_granger_pairs",
     "expected_best_sharpe",
     "expected_false_positives",
+    "gate_rate",
     "mackinnon_critical_values",
     "mackinnon_p",
     "null_screen",

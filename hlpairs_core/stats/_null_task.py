@@ -55,6 +55,7 @@ class NullTask:
     levels: tuple[float, ...]
     keep: int
     seed: int
+    accelerate: bool | None
 
     def run(self, start: int, stop: int) -> Tally:
         """Run the screens `start` to `stop` - 1."""
@@ -75,18 +76,26 @@ class NullTask:
 
     def _screen(self, number: int) -> FloatArray:
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
-        t = pair_statistics(self.panel.simulate(rng), self.y, self.x, self.plan, self.statistic)
+        t = pair_statistics(self.panel.simulate(rng), self.y, self.x, self.plan, self.statistic, self.accelerate)
         # As in a real screen, one asset twice and a residual that hardly moves are no tests.
         t[~np.isfinite(t)] = np.inf
         return t
 
 
-def pair_statistics(series: FloatArray, y: IntArray, x: IntArray, plan: LagPlan, statistic: Statistic) -> FloatArray:
+def pair_statistics(
+    series: FloatArray,
+    y: IntArray,
+    x: IntArray,
+    plan: LagPlan,
+    statistic: Statistic,
+    accelerate: bool | None = None,
+) -> FloatArray:
     """Return the Engle-Granger t of the pairs, or the smaller one of both orientations."""
     gram = LaggedGram.of(series, plan.max_lag)
     if statistic == "t":
-        return engle_granger_from_gram(gram, y, x, plan).t_stat
-    both = engle_granger_from_gram(gram, np.concatenate([y, x]), np.concatenate([x, y]), plan).t_stat
+        return engle_granger_from_gram(gram, y, x, plan, accelerate=accelerate).t_stat
+    legs, hedges = np.concatenate([y, x]), np.concatenate([x, y])
+    both = engle_granger_from_gram(gram, legs, hedges, plan, accelerate=accelerate).t_stat
     return np.minimum(both[: len(y)], both[len(y) :])
 
 

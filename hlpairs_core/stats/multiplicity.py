@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 _MANY = 10**12
-# Where MacKinnon's polynomial for small p turns; no p-value is smaller.
-_LOWEST_T, _HIGHEST_T = -18.86, 0.92
+# MacKinnon's p is 1 from here on, and just before it stops falling.
+_HIGHEST_T, _LOWEST_T = 1.0, -18.0
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def bonferroni_t(
         ``alpha / n_tests``. A finite sample needs a lower t; see Notes.
     alpha : float
         Chance of any false pair, in (0, 1).
-    trend : {"c"}
+    trend : {"c", "ct"}, default "c"
         Deterministic part of the tests' first regression.
 
     Raises
@@ -171,11 +171,11 @@ def bonferroni_t(
     check_number("alpha", alpha, low=0, high=1, low_open=True, high_open=True)
     check_choice("trend", trend, get_args(Trend))
     level = alpha / n_tests
-    smallest = mackinnon_p(_LOWEST_T)
+    smallest = mackinnon_p(_LOWEST_T, trend=trend)
     if level < smallest:
         raise InputError(f"alpha / n_tests is {level!r}: MacKinnon's p-values end at {smallest:.1e}")
-    asymptotic = brentq(lambda t: mackinnon_p(t) - level, _LOWEST_T, _HIGHEST_T, xtol=1e-12)
-    return BonferroniThreshold(float(asymptotic + _finite_sample(level, n_obs)), level)
+    asymptotic = brentq(lambda t: mackinnon_p(t, trend=trend) - level, _LOWEST_T, _HIGHEST_T, xtol=1e-12)
+    return BonferroniThreshold(float(asymptotic + _finite_sample(level, n_obs, trend)), level)
 
 
 def expected_best_sharpe(n_tries: int, *, sharpe_sd: float) -> float:
@@ -222,9 +222,10 @@ def expected_best_sharpe(n_tries: int, *, sharpe_sd: float) -> float:
     return float(sharpe_sd * ((1.0 - np.euler_gamma) * typical + np.euler_gamma * farther))
 
 
-def _finite_sample(level: float, n_obs: float) -> float:
+def _finite_sample(level: float, n_obs: float, trend: Trend) -> float:
     """How much lower than the asymptotic t a sample of `n_obs` needs."""
-    finite, asymptotic = mackinnon_critical_values(n_obs), mackinnon_critical_values(np.inf)
+    finite = mackinnon_critical_values(n_obs, trend=trend)
+    asymptotic = mackinnon_critical_values(np.inf, trend=trend)
     shifts = [
         finite.one_percent - asymptotic.one_percent,
         finite.five_percent - asymptotic.five_percent,

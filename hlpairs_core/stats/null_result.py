@@ -10,7 +10,6 @@ from hlpairs_core._typing import FloatArray, IntArray, LagRule
 from hlpairs_core.costs import check_number
 from hlpairs_core.stats._null_panel import Resampling
 from hlpairs_core.stats._null_task import Statistic
-from hlpairs_core.stats.mackinnon import mackinnon_p
 
 __all__ = ["NullScreen", "empirical_p"]
 
@@ -107,14 +106,3 @@ class NullScreen:
             "p": empirical_p(as_many, self.n_screens),
         }
         return pd.DataFrame(columns)
-
-    def effective_tests(self, alpha: float = 0.05) -> float:
-        """Return how many independent tests would have a best pair as good as the null screens'.
-
-        ``ln(1 - alpha) / ln(1 - p)``, p being MacKinnon's p of the t that the best pair of a share `alpha`
-        of null screens reaches. Dependence between pairs makes it smaller than the number of pairs; a
-        test that rejects too often (volatility that changes) makes it larger.
-        """
-        check_number("alpha", alpha, low=0, high=1, low_open=True, high_open=True)
-        p = mackinnon_p(float(np.quantile(self.best[:, 0], alpha)))
-        return float(np.log1p(-alpha) / np.log1p(-p))

@@ -40,6 +40,7 @@ def null_screen(
     executor: Executor | None = None,
     chunk_size: int = 20,
     progress: Progress | None = None,
+    accelerate: bool | None = None,
 ) -> NullScreen:
     """Screen panels in which no pair is cointegrated but all else is as in `log_prices`.
 
@@ -86,6 +87,8 @@ def null_screen(
     progress : callable, optional
         Called as ``progress(done, n_screens)``, at first with 0, then after each chunk, in the caller's thread. What it
         raises stops the work and is raised here.
+    accelerate : bool, optional
+        As in `engle_granger_pairs`.
 
     Returns
     -------
@@ -128,7 +131,7 @@ def null_screen(
     _check_series(table)
     y, x = pair_positions(table.labels, pairs)
     plan = lag_plan(len(table.values), lag_rule, max_lag)
-    real = pair_statistics(table.values, y, x, plan, statistic)
+    real = pair_statistics(table.values, y, x, plan, statistic, accelerate)
     tested = np.flatnonzero(np.isfinite(real))
     if not len(tested):
         raise InputError(f"none of the {len(real)} pairs has a test: give at least one pair of two different assets")
@@ -143,6 +146,7 @@ def null_screen(
         levels=tuple(levels),
         keep=min(keep_best, len(tested)),
         seed=int(rng.integers(2**63)),
+        accelerate=accelerate,
     )
     tally = run_screens(task, n_screens, executor=executor, chunk_size=chunk_size, progress=progress)
     names = pd.Index(table.labels, tupleize_cols=False)

@@ -94,7 +94,8 @@ def gate_rate(
     statistic : {"t", "better_t"}
         Either the test of y on x, or the better of both orientations.
     noise : float
-        As in `simulate_spreads`.
+        As in `simulate_spreads`. Without reversion, the two coins' differences are correlated by
+        ``1 / sqrt(1 + noise ** 2)``; it matters for "better_t" only.
     n_pairs : int
         Independent pairs to draw.
 
@@ -106,7 +107,7 @@ def gate_rate(
     Examples
     --------
     >>> gate_rate(6, rng=np.random.default_rng(1), n_bars=336, n_pairs=200).rate
-    0.995
+    0.975
     """
     check_integer("n_pairs", n_pairs, low=2, high=_MANY)
     check_number("alpha", alpha, low=0, high=1, low_open=True, high_open=True)
