@@ -67,7 +67,8 @@ def engle_granger_from_gram(
     resid_std = np.sqrt(fit.ssr / (gram.n_bars - 1))
     z_last = np.divide(last, resid_std, out=np.full(len(y), np.nan), where=~collinear)
     lag[collinear | np.isnan(t_stat)] = -1
-    return EngleGrangerArrays(fit, t_stat, mackinnon_p(t_stat), lag, half_life, z_last, resid_std, collinear)
+    p_value = mackinnon_p(t_stat, trend=gram.trend)
+    return EngleGrangerArrays(fit, t_stat, p_value, lag, half_life, z_last, resid_std, collinear)
 
 
 def _half_life(slope: FloatArray) -> FloatArray:

@@ -9,21 +9,50 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hlpairs_core._typing import FloatArray, IntArray, LagRule
+from hlpairs_core._typing import FloatArray, IntArray, LagRule, Trend
 from hlpairs_core.exceptions import InputError
 
-__all__ = ["LagPlan", "Table", "lag_plan", "pair_positions", "read_table", "series_problems"]
-
-# Beyond these, squares and ratios of squares overflow or vanish.
-_LARGEST, _SMALLEST = 1e50, 1e-50
+__all__ = ["LagPlan", "Table", "lag_plan", "pair_positions", "read_log_prices", "read_table"]
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Values, shape (T, n), and the label of each column."""
+    """Values, shape (T, n), the label of each column and the time (or number) of each row."""
 
     values: FloatArray
     labels: Sequence[Hashable]
+    times: Sequence[Hashable]
+
+
+def read_log_prices(data: pd.DataFrame | ArrayLike) -> Table:
+    """Read a table of log prices; NaN where a coin has none.
+
+    Raises
+    ------
+    InputError
+        As `read_table`, and if its rows are not in order of time or a value is infinite.
+    """
+    table = read_table(data, "log_prices")
+    if isinstance(data, pd.DataFrame):
+        _refuse_disorder(data.index)
+    infinite = np.isinf(table.values)
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        raise InputError(
+            f"log_prices has {table.values[row, column]} in column {table.labels[column]!r} at {table.times[row]}: "
+            "the logarithm of no price; give NaN where there is none"
+        )
+    return table
+
+
+def _refuse_disorder(times: pd.Index) -> None:
+    if not isinstance(times, pd.DatetimeIndex) and not pd.api.types.is_numeric_dtype(times):
+        return
+    if times.has_duplicates:
+        raise InputError(f"log_prices has more than one row {times[times.duplicated()][0]}: keep one bar a time")
+    if not times.is_monotonic_increasing:
+        early = int(np.flatnonzero(~(times[1:] > times[:-1]))[0])
+        raise InputError(f"log_prices is not in order of time: {times[early + 1]} comes after {times[early]}; sort it")
 
 
 def read_table(data: pd.DataFrame | ArrayLike, name: str) -> Table:
@@ -43,17 +72,19 @@ def read_table(data: pd.DataFrame | ArrayLike, name: str) -> Table:
     if not values.size:
         raise InputError(f"{name} is empty: its shape is {values.shape}")
     if not isinstance(data, pd.DataFrame):
-        return Table(values, range(values.shape[1]))
+        return Table(values, range(values.shape[1]), range(len(values)))
     if not data.columns.is_unique:
         twice = data.columns[data.columns.duplicated()][0]
         raise InputError(f"{name} has more than one column {twice!r}: give every series its own label")
-    return Table(values, list(data.columns))
+    return Table(values, list(data.columns), data.index)
 
 
 def pair_positions(
-    labels: Sequence[Hashable], pairs: Iterable[tuple[Hashable, Hashable]] | None
+    labels: Sequence[Hashable], pairs: Iterable[tuple[Hashable, Hashable]] | None, *, ordered: bool = False
 ) -> tuple[IntArray, IntArray]:
     """Return the column positions of both legs; None means every unordered pair once, in column order.
+
+    With `ordered` each pair is followed by itself the other way round.
 
     Raises
     ------
@@ -61,12 +92,13 @@ def pair_positions(
         If a pair is not two labels, has an unknown label, or the same label twice.
     """
     if pairs is None:
-        first, second = np.triu_indices(len(labels), 1)
-        return first.astype(np.int64), second.astype(np.int64)
-    at = {label: position for position, label in enumerate(labels)}
-    positions = [_position(at, pair) for pair in pairs]
-    table = np.array(positions, dtype=np.int64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
+        table = np.column_stack(np.triu_indices(len(labels), 1)).astype(np.int64)
+    else:
+        at = {label: position for position, label in enumerate(labels)}
+        table = np.array([_position(at, pair) for pair in pairs], dtype=np.int64).reshape(-1, 2)
+    if ordered:
+        table = np.hstack([table, table[:, ::-1]]).reshape(-1, 2)
+    return table[:, 0].copy(), table[:, 1].copy()
 
 
 def _position(at: dict[Hashable, int], pair: tuple[Hashable, Hashable]) -> tuple[int, int]:
@@ -82,24 +114,6 @@ def _position(at: dict[Hashable, int], pair: tuple[Hashable, Hashable]) -> tuple
     return found
 
 
-def series_problems(values: FloatArray) -> list[str]:
-    """Say for each column why no statistic can be computed from it; "" where one can.
-
-    A column is constant if it moves by no more than the rounding of its values.
-    """
-    usable = np.abs(values) < _LARGEST
-    bad = (~usable).sum(axis=0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        size = np.abs(values).max(axis=0)
-        still = np.ptp(values, axis=0) <= np.maximum(8 * np.finfo(float).eps * size, _SMALLEST)
-    problems = [""] * values.shape[1]
-    for column in np.flatnonzero(still):
-        problems[column] = "is constant"
-    for column in np.flatnonzero(bad):
-        problems[column] = f"has {bad[column]} missing or infinite of {len(values)} values"
-    return problems
-
-
 @dataclass(frozen=True)
 class LagPlan:
     """Either a search up to `max_lag` by `search`, or exactly `max_lag` lags (`search` is None)."""
@@ -108,7 +122,7 @@ class LagPlan:
     search: Literal["aic", "bic"] | None
 
 
-def lag_plan(n_bars: int, lag_rule: LagRule, max_lag: int | None) -> LagPlan:
+def lag_plan(n_bars: int, lag_rule: LagRule, max_lag: int | None, trend: Trend = "c") -> LagPlan:
     """Work out how the number of lags is chosen, as statsmodels does it.
 
     Raises
@@ -125,7 +139,7 @@ def lag_plan(n_bars: int, lag_rule: LagRule, max_lag: int | None) -> LagPlan:
         raise InputError(f"max_lag={max_lag!r} bounds a search, but lag_rule={lag_rule!r} fixes the lags: drop one")
     else:
         plan = LagPlan(_count(lag_rule, "lag_rule"), None)
-    _refuse_short(n_bars, plan.max_lag)
+    _refuse_short(n_bars, plan.max_lag, trend)
     return plan
 
 
@@ -146,10 +160,11 @@ def _count(value: object, name: str) -> int:
     return count
 
 
-def _refuse_short(n_bars: int, lags: int) -> None:
+def _refuse_short(n_bars: int, lags: int, trend: Trend) -> None:
     """Refuse a window whose longest regression has no more observations than coefficients."""
-    if n_bars - 1 - lags <= lags + 1:
+    least = max(2 * lags + 3, 4 if trend == "ct" else 3)
+    if n_bars < least:
         raise InputError(
             f"{n_bars} bars are too short for an ADF regression with {lags} lags: "
-            f"give at least {2 * lags + 3} bars or allow fewer lags"
+            f"give at least {least} bars or allow fewer lags"
         )

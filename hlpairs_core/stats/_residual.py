@@ -12,14 +12,14 @@ __all__ = ["HedgeFit", "ResidualProducts", "hedge", "residual_products"]
 
 @dataclass(frozen=True, eq=False)
 class HedgeFit:
-    """Least-squares fit ``y = alpha + beta x + e`` of B pairs; every array has shape (B,).
+    """Least-squares fit ``y = alpha + slope t + beta x + e`` of B pairs; every array has shape (B,).
 
     Attributes
     ----------
     y, x : ndarray of int
         Positions of the two legs in the `LaggedGram`.
-    alpha, beta, r_squared : ndarray
-        The fit.
+    alpha, slope, beta, r_squared : ndarray
+        The fit, with ``t = 0`` at the first bar; the slope is 0 without a trend.
     ssr : ndarray
         Sum of squared residuals; never negative.
     """
@@ -27,23 +27,28 @@ class HedgeFit:
     y: IntArray
     x: IntArray
     alpha: FloatArray
+    slope: FloatArray
     beta: FloatArray
     r_squared: FloatArray
     ssr: FloatArray
 
     def take(self, rows: IntArray) -> HedgeFit:
         """Return the fit of some of the pairs."""
-        floats = (column[rows] for column in (self.alpha, self.beta, self.r_squared, self.ssr))
+        floats = (column[rows] for column in (self.alpha, self.slope, self.beta, self.r_squared, self.ssr))
         return HedgeFit(self.y[rows], self.x[rows], *floats)
 
 
 def hedge(gram: LaggedGram, y: IntArray, x: IntArray) -> HedgeFit:
     """Fit every pair ``(y[b], x[b])``; no series of `gram` may be constant."""
-    total = gram.level[y, y]
-    cross = gram.level[y, x]
-    beta = cross / gram.level[x, x]
-    ssr = np.maximum(total - beta * cross, 0.0)
-    return HedgeFit(y, x, gram.mean[y] - beta * gram.mean[x], beta, 1.0 - ssr / total, ssr)
+    cross, size = gram.level[y, x], np.diagonal(gram.level)
+    beta = cross / size[x]
+    ssr = np.maximum(size[y] - beta * cross, 0.0)
+    alpha = gram.mean[y] - beta * gram.mean[x]
+    slope = np.zeros(len(y))
+    if gram.lines is not None:
+        slope = gram.lines.slope[y] - beta * gram.lines.slope[x]
+        alpha -= slope * (gram.n_bars - 1) / 2.0
+    return HedgeFit(y, x, alpha, slope, beta, 1.0 - ssr / gram.total[y], ssr)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hlpairs_core._typing import FloatArray, IntArray, LagRule, Trend
+from hlpairs_core._typing import FloatArray, LagRule, Trend
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats._batch import EngleGrangerArrays, engle_granger_from_gram
+from hlpairs_core.stats._answer import Answer
+from hlpairs_core.stats._batch import engle_granger_from_gram
 from hlpairs_core.stats._gram import LaggedGram
-from hlpairs_core.stats._inputs import lag_plan, pair_positions, read_table, series_problems
+from hlpairs_core.stats._history import Window, common_windows, dull_series, histories
+from hlpairs_core.stats._inputs import LagPlan, lag_plan, pair_positions, read_log_prices
+from hlpairs_core.stats.mackinnon import check_trend
 
 __all__ = ["engle_granger_pairs"]
 
@@ -22,28 +25,34 @@ def engle_granger_pairs(
     max_lag: int | None = None,
     trend: Trend = "c",
     pairs: Iterable[tuple[Hashable, Hashable]] | None = None,
+    ordered: bool = False,
     accelerate: bool | None = None,
 ) -> pd.DataFrame:
     """Test many pairs for cointegration by Engle and Granger's two steps, all at once.
 
     Null hypothesis: the two series are **not** cointegrated. Step one is the regression
-    ``y = alpha + beta x + e``, step two an augmented Dickey-Fuller test (no constant) of ``e``.
+    ``y = alpha + beta x + e`` (plus ``trend_per_bar * t`` with ``trend="ct"``), step two an augmented
+    Dickey-Fuller test (no constant) of ``e``.
 
     Parameters
     ----------
     log_prices : DataFrame or array_like, shape (T, n)
-        One column per series on one common clock, oldest bar first.
+        One column per series on one common clock, oldest bar first. NaN before a series begins and after it
+        ends: a pair is tested on the bars that its two series have in common, and the lag rule is that of so
+        many bars. A series with NaN in between is not tested.
     lag_rule : {"aic", "bic"} or int, default "aic"
         * "aic", "bic": the number of lags of the ADF regression with the smallest criterion, among 0 to
           `max_lag`, all compared on one sample.
         * int: exactly that many lags.
     max_lag : int, optional
         Bound of the search; by default ``ceil(12 (T / 100) ** (1 / 4))``, at most ``T // 2 - 1``.
-    trend : {"c"}, default "c"
-        Deterministic part of step one: a constant.
+    trend : {"c", "ct"}, default "c"
+        Deterministic part of step one: a constant, or a constant and a linear trend.
     pairs : iterable of (y, x), optional
         Column labels (positions, for an array) of the pairs. By default every unordered pair once, with the
         earlier column as y.
+    ordered : bool, default False
+        Test each pair also the other way round, in the next row: two tests, not one.
     accelerate : bool, optional
         Whether to run code compiled by Numba; by default where Numba is installed (the extra ``fast``).
 
@@ -53,13 +62,15 @@ def engle_granger_pairs(
         One row per pair, in the order of `pairs`:
 
         * ``y``, ``x``: labels of the legs
-        * ``alpha``, ``beta``, ``r_squared``: the regression of step one
+        * ``alpha``, ``beta``, ``trend_per_bar``, ``r_squared``: the regression of step one, with t = 0 at the
+          first bar of the pair; no trend is a trend of 0
         * ``t_stat``, ``p_value``: the test of step two; `mackinnon_p`
         * ``lag``: its number of lags (nullable integer)
         * ``half_life``: bars, ``-ln 2 / ln(1 + b)`` of the AR(1) ``e_t - e_{t-1} = a + b e_{t-1} + u_t``; NaN
           unless ``-1 < b < 0``
         * ``z_last``: the last residual over ``resid_std``
         * ``resid_std``: ``sqrt(sum of e ** 2 / (T - 1))``, in the unit of `log_prices`
+        * ``n_obs``: T, the number of bars that the two series have in common; 0 where one cannot be used
         * ``reason``: why numbers are missing, else ""
 
         A series that is constant, or has a missing or infinite value, leaves the numbers of its pairs NaN and
@@ -69,8 +80,9 @@ def engle_granger_pairs(
     Raises
     ------
     InputError
-        If `log_prices` is not a two-dimensional table of numbers with unique labels, a pair is unknown or
-        pairs a series with itself, or T is too short for the lag rule.
+        If `log_prices` is not a two-dimensional table of numbers with unique labels and rows in order of time,
+        or has an infinite value; if a pair is unknown or pairs a series with itself; or if the whole table is
+        too short for the lag rule.
 
     See Also
     --------
@@ -100,55 +112,35 @@ def engle_granger_pairs(
     1  0  2    0.962
     2  1  2    0.964
     """
-    if trend != "c":
-        raise InputError(f"trend must be 'c' (a constant), got {trend!r}")
-    table = read_table(log_prices, "log_prices")
-    y, x = pair_positions(table.labels, pairs)
-    plan = lag_plan(len(table.values), lag_rule, max_lag)
-    problems = series_problems(table.values)
-    sound = np.array([not problem for problem in problems])
-    rows = np.flatnonzero(sound[y] & sound[x])
-    used, legs = np.unique(np.concatenate([y[rows], x[rows]]), return_inverse=True)
-    gram = LaggedGram.of(table.values[:, used], plan.max_lag)
-    tests = engle_granger_from_gram(gram, legs[: len(rows)], legs[len(rows) :], plan, accelerate=accelerate)
-    names = pd.Index(table.labels, tupleize_cols=False)
-    faults = [f"{name} {problem}" if problem else "" for name, problem in zip(names, problems, strict=True)]
-    reasons = pd.Series(_reasons(tests, rows, y, x, faults), dtype=str)
-    columns = {"y": names.take(y), "x": names.take(x), **_columns(tests, rows, len(y)), "reason": reasons}
-    return pd.DataFrame(columns)
+    check_trend(trend)
+    table = read_log_prices(log_prices)
+    y, x = pair_positions(table.labels, pairs, ordered=ordered)
+    # A request that the whole table is too short for is refused; a pair with too short a window is explained.
+    lag_plan(len(table.values), lag_rule, max_lag, trend)
+    found = histories(table)
+    answer = Answer(table.labels, y, x)
+    answer.blame_series(np.flatnonzero(np.isin([y, x], list(found.problems)).any(axis=0)), found.problems)
+    for window in common_windows(found, y, x):
+        try:
+            plan = lag_plan(window.n_bars, lag_rule, max_lag, trend)
+        except InputError as error:
+            answer.blame_window(window.pairs, window.n_bars, str(error))
+        else:
+            _test_window(answer, table.values, window, plan, trend, accelerate)
+    return answer.frame()
 
 
-def _columns(tests: EngleGrangerArrays, rows: IntArray, n_pairs: int) -> dict[str, object]:
-    """Spread the tests over all pairs; the pairs that are not among `rows` get NaN."""
-
-    def spread(values: FloatArray) -> FloatArray:
-        column = np.full(n_pairs, np.nan)
-        column[rows] = values
-        return column
-
-    missing = np.ones(n_pairs, dtype=bool)
-    missing[rows] = tests.lag < 0
-    lag = np.zeros(n_pairs, dtype=np.int64)
-    lag[rows] = tests.lag
-    return {
-        "alpha": spread(tests.fit.alpha),
-        "beta": spread(tests.fit.beta),
-        "r_squared": spread(tests.fit.r_squared),
-        "t_stat": spread(tests.t_stat),
-        "p_value": spread(tests.p_value),
-        "lag": pd.arrays.IntegerArray(lag, missing),
-        "half_life": spread(tests.half_life),
-        "z_last": spread(tests.z_last),
-        "resid_std": spread(tests.resid_std),
-    }
-
-
-def _reasons(tests: EngleGrangerArrays, rows: IntArray, y: IntArray, x: IntArray, faults: Sequence[str]) -> list[str]:
-    reasons = [""] * len(y)
-    for row in np.setdiff1d(np.arange(len(y)), rows):
-        reasons[row] = "; ".join(fault for fault in (faults[y[row]], faults[x[row]]) if fault)
-    for row in rows[np.isnan(tests.t_stat)]:
-        reasons[row] = "the ADF regression is singular: the residual hardly moves"
-    for row in rows[tests.collinear]:
-        reasons[row] = "the series are collinear: one asset twice"
-    return reasons
+def _test_window(
+    answer: Answer, series: FloatArray, window: Window, plan: LagPlan, trend: Trend, accelerate: bool | None
+) -> None:
+    y, x = answer.y[window.pairs], answer.x[window.pairs]
+    used = np.zeros(series.shape[1], dtype=bool)
+    used[y], used[x] = True, True
+    columns, place = np.flatnonzero(used), np.cumsum(used) - 1
+    values = series[window.start : window.stop, columns]
+    dull = {int(columns[at]): problem for at, problem in dull_series(values, trend).items()}
+    sound = ~np.isin([y, x], list(dull)).any(axis=0)
+    gram = LaggedGram.of(values, plan.max_lag, trend=trend)
+    tests = engle_granger_from_gram(gram, place[y[sound]], place[x[sound]], plan, accelerate=accelerate)
+    answer.put(window.pairs[sound], tests, window.n_bars)
+    answer.blame_series(window.pairs[~sound], dull)

@@ -13,10 +13,11 @@ from hlpairs_core.exceptions import InputError
 Screen = Callable[..., pd.DataFrame]
 
 COLUMNS = [
-    "y", "x", "alpha", "beta", "r_squared", "t_stat", "p_value", "lag", "half_life", "z_last", "resid_std",
-    "reason",
+    "y", "x", "alpha", "beta", "trend_per_bar", "r_squared", "t_stat", "p_value", "lag", "half_life", "z_last",
+    "resid_std", "n_obs", "reason",
 ]  # fmt: skip
-NUMBERS = COLUMNS[2:-1]
+NUMBERS = COLUMNS[2:-2]
+HOURS = pd.date_range("2026-01-01", periods=120, freq="h")
 
 
 def prices(n_bars: int = 120, coins: str = "ABCD") -> pd.DataFrame:
@@ -58,12 +59,12 @@ def test_nothing_to_test_is_an_empty_table_with_all_columns(
     [
         (lambda b: 1.5, "B is constant"),
         (lambda b: 1.0 / 3.0 + 1e-16 * (np.arange(len(b)) % 2), "B is constant"),
-        (lambda b: b.where(b.index != 7), "B has 1 missing or infinite of 120 values"),
-        (lambda b: b.where(b.index > 1, -np.inf), "B has 2 missing or infinite of 120 values"),
-        (lambda b: b * np.nan, "B has 120 missing or infinite of 120 values"),
-        (lambda b: b * 1e300, "missing or infinite of 120 values"),
+        (lambda b: b.where(b.index != 7), "B has 1 missing of 120 values, the first at 7"),
+        (lambda b: b.where(~b.index.isin([0, 9, 10, 119])), "B has 2 missing of 118 values, the first at 9"),
+        (lambda b: b * np.nan, "B has no value in 120 bars"),
+        (lambda b: b * 1e300, "B has values of 1e+50 or more: no log prices"),
     ],
-    ids=["constant", "constant to rounding", "one gap", "log of zero", "never there", "absurd"],
+    ids=["constant", "constant to rounding", "one hole", "two holes and a short history", "never there", "absurd"],
 )
 def test_a_pair_with_an_unusable_series_has_no_number_but_a_reason(screen: Screen, spoil, words: str) -> None:
     table = prices()
@@ -77,9 +78,16 @@ def test_a_pair_with_an_unusable_series_has_no_number_but_a_reason(screen: Scree
 
 
 def test_two_unusable_series_are_both_named(screen: Screen) -> None:
-    table = prices().assign(A=1.0, B=np.nan)
+    table = prices().assign(A=1.0, B=-3.0)
     reason = screen(table, pairs=[("A", "B")])["reason"].iloc[0]
-    assert reason == "A is constant; B has 120 missing or infinite of 120 values"
+    assert reason == "A is constant over 120 bars; B is constant over 120 bars"
+
+
+def test_two_series_with_holes_are_both_named(screen: Screen) -> None:
+    table = prices()
+    table.loc[5, "A"] = table.loc[6, "B"] = np.nan
+    reason = screen(table, pairs=[("A", "B")])["reason"].iloc[0]
+    assert reason == "A has 1 missing of 120 values, the first at 5; B has 1 missing of 120 values, the first at 6"
 
 
 @pytest.mark.parametrize("lag_rule", ["aic", "bic", 2])
@@ -111,7 +119,8 @@ def test_the_shortest_window_a_rule_allows_is_tested(screen: Screen, n_bars: int
         (40, {"max_lag": -2}, "max_lag must not be negative"),
         (40, {"max_lag": "4"}, "max_lag must be a whole number of lags, got '4'"),
         (40, {"lag_rule": 2, "max_lag": 4}, "lag_rule=2 fixes the lags"),
-        (40, {"trend": "ct"}, r"trend must be 'c' \(a constant\), got 'ct'"),
+        (40, {"trend": "ctt"}, r"trend must be 'c' .* or 'ct' .*, got 'ctt'"),
+        (3, {"trend": "ct", "lag_rule": 0}, "3 bars are too short .* give at least 4 bars"),
         (40, {"pairs": [("A", "Z")]}, "names 'Z', which is not a column"),
         (40, {"pairs": [("A", "A")]}, "pairs a series with itself"),
         (40, {"pairs": [("A", "B", "C")]}, "must be two column labels"),
@@ -135,6 +144,12 @@ def test_an_impossible_request_is_refused_and_says_what_to_do(
         (np.zeros((9, 0)), "is empty"),
         (prices().assign(A="x"), "must be numbers"),
         (prices(coins="ABA"), "more than one column 'A'"),
+        (prices().assign(B=lambda t: t["B"].where(t.index != 3, -np.inf)), "has -inf in column 'B' at 3: .* no price"),
+        (prices().set_axis(HOURS).replace({"C": {prices()["C"][2]: np.inf}}), "inf in column 'C' at 2026-01-01 02:00"),
+        (prices().set_axis(HOURS.insert(5, HOURS[4])[:120]), "more than one row 2026-01-01 04:00"),
+        (prices().set_axis(HOURS[::-1]), "not in order of time: 2026-01-05 22:00:00 comes after 2026-01-05 23:00:00"),
+        (prices().set_axis(HOURS.insert(5, pd.NaT)[:120]), "not in order of time: NaT comes after 2026-01-01 04:00"),
+        (prices().iloc[[0, 2, 1, *range(3, 120)]], "not in order of time: 1 comes after 2; sort it"),
     ],
 )
 def test_a_table_that_is_no_table_of_series_is_refused(screen: Screen, table: object, words: str) -> None:
