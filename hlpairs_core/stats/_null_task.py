@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from hlpairs_core._typing import FloatArray, IntArray
+from hlpairs_core._typing import FloatArray, IntArray, Trend
 from hlpairs_core.stats._batch import engle_granger_from_gram
 from hlpairs_core.stats._gram import LaggedGram
 from hlpairs_core.stats._inputs import LagPlan
@@ -51,6 +51,7 @@ class NullTask:
     x: IntArray
     plan: LagPlan
     statistic: Statistic
+    trend: Trend
     real: FloatArray
     levels: tuple[float, ...]
     keep: int
@@ -67,7 +68,7 @@ class NullTask:
         for row, number in enumerate(range(start, stop)):
             t = self._screen(number)
             best[row] = np.sort(np.partition(t, self.keep - 1)[: self.keep])
-            p = mackinnon_p(t)
+            p = mackinnon_p(t, trend=self.trend)
             passing[row] = [(p < level).sum() for level in self.levels]
             as_small += t <= self.real
             weakest_on = np.minimum.accumulate(t[strongest_first][::-1])[::-1]
@@ -76,7 +77,10 @@ class NullTask:
 
     def _screen(self, number: int) -> FloatArray:
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
-        t = pair_statistics(self.panel.simulate(rng), self.y, self.x, self.plan, self.statistic, self.accelerate)
+        walks = self.panel.simulate(rng)
+        t = pair_statistics(
+            walks, self.y, self.x, self.plan, self.statistic, trend=self.trend, accelerate=self.accelerate
+        )
         # As in a real screen, one asset twice and a residual that hardly moves are no tests.
         t[~np.isfinite(t)] = np.inf
         return t
@@ -88,10 +92,12 @@ def pair_statistics(
     x: IntArray,
     plan: LagPlan,
     statistic: Statistic,
+    *,
+    trend: Trend = "c",
     accelerate: bool | None = None,
 ) -> FloatArray:
     """Return the Engle-Granger t of the pairs, or the smaller one of both orientations."""
-    gram = LaggedGram.of(series, plan.max_lag)
+    gram = LaggedGram.of(series, plan.max_lag, trend=trend)
     if statistic == "t":
         return engle_granger_from_gram(gram, y, x, plan, accelerate=accelerate).t_stat
     legs, hedges = np.concatenate([y, x]), np.concatenate([x, y])

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import FloatArray, IntArray, LagRule
+from hlpairs_core._typing import FloatArray, IntArray, LagRule, Trend
 from hlpairs_core.costs import check_number
 from hlpairs_core.stats._null_panel import Resampling
 from hlpairs_core.stats._null_task import Statistic
@@ -40,7 +40,7 @@ class NullScreen:
         Size of the panel.
     order : Series
         Order of each coin's autoregression.
-    resampling, block_length, statistic, lag_rule, max_lag
+    resampling, block_length, statistic, trend, lag_rule, max_lag
         As used; `block_length` and `max_lag` (the bound of the search, or the fixed lags) as worked out.
     seed : int
         Screen number i drew from ``numpy.random.SeedSequence(seed, spawn_key=(i,))``.
@@ -56,6 +56,7 @@ class NullScreen:
     resampling: Resampling
     block_length: int
     statistic: Statistic
+    trend: Trend
     lag_rule: LagRule
     max_lag: int
     seed: int

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hlpairs_core._typing import IntArray, LagRule
+from hlpairs_core._typing import IntArray, LagRule, Trend
 from hlpairs_core.costs import check_choice, check_integer, check_number
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats._inputs import Table, lag_plan, pair_positions, read_table, series_problems
+from hlpairs_core.stats._history import dull_series, histories
+from hlpairs_core.stats._inputs import Table, lag_plan, pair_positions, read_log_prices
 from hlpairs_core.stats._null_panel import Resampling, fit_null_panel
 from hlpairs_core.stats._null_task import NullTask, Progress, Statistic, Tally, pair_statistics, run_screens
-from hlpairs_core.stats.mackinnon import mackinnon_p
+from hlpairs_core.stats.mackinnon import check_trend, mackinnon_p
 from hlpairs_core.stats.null_result import NullScreen, empirical_p
 
 __all__ = ["null_screen"]
@@ -22,6 +23,7 @@ __all__ = ["null_screen"]
 # With fewer bars an autoregression and a block length are guesses.
 _SHORTEST_WINDOW = 30
 _MANY = 10**9
+_REMEDY = "leave the coin out or give other bars"
 
 
 def null_screen(
@@ -31,6 +33,7 @@ def null_screen(
     n_screens: int = 1000,
     lag_rule: LagRule = "aic",
     max_lag: int | None = None,
+    trend: Trend = "c",
     pairs: Iterable[tuple[Hashable, Hashable]] | None = None,
     statistic: Statistic = "t",
     levels: Sequence[float] = (0.05, 0.01, 0.001),
@@ -59,7 +62,7 @@ def null_screen(
         One number is drawn from it, the seed of all screens.
     n_screens : int
         Null panels. A p-value cannot be below ``1 / (1 + n_screens)``.
-    lag_rule, max_lag, pairs
+    lag_rule, max_lag, trend, pairs
         As in `engle_granger_pairs`: give what the real screen uses, orientation included.
     statistic : {"t", "better_t"}
         * "t": Engle-Granger's t of the pair as oriented.
@@ -97,8 +100,9 @@ def null_screen(
     Raises
     ------
     InputError
-        If a value of `log_prices` is missing or infinite, a coin is constant, there are fewer than two coins
-        or too few bars (the message names the coin and the value), no pair has a test, or an option is out of range.
+        If a value of `log_prices` is missing or infinite, a coin is constant (with "ct": a straight line), there
+        are fewer than two coins or too few bars (the message names the coin and the value), no pair has a
+        test, or an option is out of range.
 
     See Also
     --------
@@ -108,7 +112,7 @@ def null_screen(
     Notes
     -----
     No drift: a walk of T bars wanders as far as T times its estimated drift anyway, so adding the estimate
-    would count the same move twice; the test (a constant, no trend) assumes none.
+    would count the same move twice; the test with a constant assumes none.
 
     ``p_family`` is the step-down max-T of P. H. Westfall and S. S. Young, *Resampling-Based Multiple Testing*
     (Wiley, 1993): a pair is compared with the best null t of the pairs that are not really stronger; for
@@ -126,12 +130,13 @@ def null_screen(
     >>> luck.n_pairs, luck.p_best > 0.05
     (28, True)
     """
+    check_trend(trend)
     _check_options(rng, n_screens, statistic, levels, resampling, block_length, keep_best, chunk_size)
-    table = read_table(log_prices, "log_prices")
-    _check_series(table)
+    table = read_log_prices(log_prices)
+    _check_series(table, trend)
     y, x = pair_positions(table.labels, pairs)
-    plan = lag_plan(len(table.values), lag_rule, max_lag)
-    real = pair_statistics(table.values, y, x, plan, statistic, accelerate)
+    plan = lag_plan(len(table.values), lag_rule, max_lag, trend)
+    real = pair_statistics(table.values, y, x, plan, statistic, trend=trend, accelerate=accelerate)
     tested = np.flatnonzero(np.isfinite(real))
     if not len(tested):
         raise InputError(f"none of the {len(real)} pairs has a test: give at least one pair of two different assets")
@@ -142,6 +147,7 @@ def null_screen(
         x=x[tested],
         plan=plan,
         statistic=statistic,
+        trend=trend,
         real=real[tested],
         levels=tuple(levels),
         keep=min(keep_best, len(tested)),
@@ -161,6 +167,7 @@ def null_screen(
         resampling=resampling,
         block_length=panel.block_length,
         statistic=statistic,
+        trend=trend,
         lag_rule=lag_rule,
         max_lag=plan.max_lag,
         seed=task.seed,
@@ -176,7 +183,7 @@ def _pair_table(y: pd.Index, x: pd.Index, tested: IntArray, task: NullTask, tall
     family[strongest_first] = np.maximum.accumulate(among)
     numbers = {
         "t_stat": task.real,
-        "p_value": mackinnon_p(task.real),
+        "p_value": mackinnon_p(task.real, trend=task.trend),
         "p_null": empirical_p(tally.as_small, n_screens),
         "p_family": family,
     }
@@ -209,15 +216,14 @@ def _check_options(
         check_number("levels", level, low=0, high=1, low_open=True, high_open=True)
 
 
-def _check_series(table: Table) -> None:
+def _check_series(table: Table, trend: Trend) -> None:
     n_bars, n_coins = table.values.shape
     if n_coins < 2:
         raise InputError(f"log_prices has only {table.labels[0]!r}: a pair needs two coins")
     if n_bars < _SHORTEST_WINDOW:
         raise InputError(f"log_prices has {n_bars} bars: give at least {_SHORTEST_WINDOW}")
-    for column, problem in enumerate(series_problems(table.values)):
-        if problem:
-            series = table.values[:, column]
-            bad = np.flatnonzero(~np.isfinite(series))
-            seen = f"{series[bad[0]]} at bar {bad[0]}" if bad.size else f"{series[0]} at bar 0"
-            raise InputError(f"{table.labels[column]!r} {problem} ({seen}): leave the coin out or give it other bars")
+    for row, column in np.argwhere(np.isnan(table.values)):
+        raise InputError(f"{table.labels[column]!r} is nan at {table.times[row]}: {_REMEDY}")
+    problems = histories(table).problems | dull_series(table.values, trend)
+    for column, problem in problems.items():
+        raise InputError(f"{table.labels[column]!r} {problem} ({table.values[0, column]} at first): {_REMEDY}")

@@ -192,6 +192,17 @@ def test_the_better_of_two_tests_is_held_against_the_better_of_two() -> None:
     assert better.passing.sum() > one.passing.sum()
 
 
+def test_a_trend_is_taken_off_the_real_and_the_null_screens() -> None:
+    prices = coins(8)
+    luck = luck_of(prices, trend="ct", n_screens=20)
+    np.testing.assert_allclose(luck.pairs["p_value"], engle_granger_pairs(prices, trend="ct")["p_value"])
+    panel = fit_null_panel(prices.to_numpy(), resampling="blocks", block_length=luck.block_length)
+    walks = panel.simulate(np.random.default_rng(np.random.SeedSequence(luck.seed, spawn_key=(0,))))
+    null = engle_granger_pairs(walks, trend="ct")
+    assert luck.best[0, 0] == pytest.approx(null["t_stat"].min(), rel=1e-9)
+    assert luck.passing[0, 0] == (null["p_value"] < 0.05).sum()
+
+
 def test_only_the_pairs_asked_for_are_tried() -> None:
     luck = luck_of(coins(9), pairs=[("C3", "C0"), ("C1", "C2")], keep_best=5)
     assert luck.pairs[["y", "x"]].to_numpy().tolist() == [["C3", "C0"], ["C1", "C2"]]
@@ -226,9 +237,9 @@ def broken(value: float, bar: int = 17) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("prices", "words"),
     [
-        (broken(np.nan), r"'C2' has 1 missing or infinite of 150 values \(nan at bar 17\)"),
-        (broken(-np.inf), r"'C2' .*-inf at bar 17"),
-        (coins(11).assign(C4=3.5), r"'C4' is constant \(3.5 at bar 0\)"),
+        (broken(np.nan), "'C2' is nan at 17: leave"),
+        (broken(-np.inf), "has -inf in column 'C2' at 17"),
+        (coins(11).assign(C4=3.5), r"'C4' is constant over 150 bars \(3.5 at first\)"),
         (coins(11)[["C3"]], "only 'C3': a pair needs two"),
         (coins(11).iloc[:29], "29 bars: give at least 30"),
         (coins(11).iloc[:30, :1].to_numpy()[:, 0], "two dimensions"),
@@ -254,6 +265,7 @@ def test_prices_that_cannot_be_screened_are_refused_by_name_and_value(prices: ob
         ({"block_length": 5, "resampling": "signs"}, "has no blocks"),
         ({"levels": (0.05, 1.5)}, "levels is 1.5"),
         ({"pairs": [("C0", "C9")]}, "'C9', which is not a column"),
+        ({"trend": "n"}, "trend"),
         ({"lag_rule": 74}, "too short"),
     ],
 )
