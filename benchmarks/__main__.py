@@ -2,11 +2,22 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import backfill, engle_granger, latency, simulated_market, store, ticks
+from benchmarks import (
+    backfill,
+    engle_granger,
+    latency,
+    null_screen,
+    simulated_market,
+    size_power,
+    store,
+    ticks,
+)
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
+    "null_screen": null_screen.run,
+    "size_power": size_power.run,
     "simulated_market": simulated_market.run,
     "store": store.run,
     "ticks": ticks.run,
