@@ -6,6 +6,7 @@ from benchmarks import (
     backfill,
     engle_granger,
     latency,
+    null_calibration,
     null_screen,
     simulated_market,
     size_power,
@@ -17,6 +18,7 @@ from benchmarks.report import Report, machine
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
     "null_screen": null_screen.run,
+    "null_calibration": null_calibration.run,
     "size_power": size_power.run,
     "simulated_market": simulated_market.run,
     "store": store.run,
