@@ -4,6 +4,7 @@ from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS, Candidate
 from hlpairs_core.screening.edge import ExpectedEdge, expected_edge, leg_weights, spread_zscore
 from hlpairs_core.screening.gates import GATES
 from hlpairs_core.screening.liquidity import day_notional_usd, day_volatility_bps
+from hlpairs_core.screening.luck import luck_of_screen
 from hlpairs_core.screening.mark import mark
 from hlpairs_core.screening.pairs import orient_pairs
 from hlpairs_core.screening.rates import stamps_in_bars
@@ -28,6 +29,7 @@ __all__ = [
     "day_volatility_bps",
     "expected_edge",
     "leg_weights",
+    "luck_of_screen",
     "mark",
     "orient_pairs",
     "screen",

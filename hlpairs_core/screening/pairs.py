@@ -9,7 +9,27 @@ from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.screening.settings import ScreenSettings
 
-__all__ = ["PairTests", "cointegration_tests", "orient_pairs"]
+__all__ = ["DependentPairs", "PairTests", "cointegration_tests", "dependent_pairs", "orient_pairs"]
+
+
+@dataclass(frozen=True, eq=False)
+class DependentPairs:
+    """The pairs of a fit window that pass the dependence filter: those that are tested.
+
+    Attributes
+    ----------
+    n_pairs : int
+        Pairs of eligible coins, before the filter.
+    y, x : ndarray of int, shape (n_kept,)
+        Positions in the panel.
+    correlation : ndarray, shape (n_kept,)
+        Of their log returns.
+    """
+
+    n_pairs: int
+    y: IntArray
+    x: IntArray
+    correlation: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +57,9 @@ def orient_pairs(coins: tuple[str, ...], volume: FloatArray) -> tuple[IntArray, 
     """Say which coin of every pair is y (explained) and which is x (the hedge).
 
     x is the coin with the larger volume; of two with equal volumes the first by name. The rule must not look
-    at the test: taking the better of both orientations tests twice and doubles the chance of a false pair,
-    while volume is no function of the two price paths, so that the test keeps its size.
+    at the test: taking the better of both orientations tests twice, which makes false pairs up to two thirds
+    more frequent (`docs/statistics.md`), while volume is no function of the two price paths, so that the test
+    keeps its size.
 
     Parameters
     ----------
@@ -72,33 +93,36 @@ def cointegration_tests(window: Panel, settings: ScreenSettings) -> PairTests:
         Dependence filter and lag rule.
     """
     # scipy is loaded by the first screen, not by whoever imports this package to mark its result.
-    from hlpairs_core.stats import (
-        benjamini_yekutieli,
-        dependence,
-        engle_granger_pairs,
-        expected_false_positives,
-    )
+    from hlpairs_core.stats import benjamini_yekutieli, engle_granger_pairs, expected_false_positives
 
-    y, x = orient_pairs(window.coins, np.median(window.notional, axis=0))
-    log_close = np.log(window.close)
-    rho = dependence(np.diff(log_close, axis=0), method=settings.dependence_method)[y, x]
-    kept = _dependent(rho, settings)
+    pairs = dependent_pairs(window, settings)
     tests = engle_granger_pairs(
-        log_close,
+        np.log(window.close),
         lag_rule=settings.lag_rule,
         max_lag=settings.max_lag,
-        pairs=list(zip(y[kept].tolist(), x[kept].tolist(), strict=True)),
+        pairs=list(zip(pairs.y.tolist(), pairs.x.tolist(), strict=True)),
     )
     tests.loc[tests["reason"] != "", ["t_stat", "p_value", "resid_std"]] = np.nan
     tests["half_life_hours"] = tests["half_life"] * settings.bar_hours
-    tests["correlation"] = rho[kept]
+    tests["correlation"] = pairs.correlation
     tests["q_value"] = benjamini_yekutieli(tests["p_value"].to_numpy())
     n_tests = int(tests["p_value"].notna().sum())
     return PairTests(
-        n_pairs=len(y),
+        n_pairs=pairs.n_pairs,
         expected_by_luck=expected_false_positives(n_tests, settings.p_max),
         table=tests.rename(columns={"resid_std": "sigma"}),
     )
+
+
+def dependent_pairs(window: Panel, settings: ScreenSettings) -> DependentPairs:
+    """Orient all pairs of a fit window and keep those that pass the dependence filter."""
+    from hlpairs_core.stats import dependence
+
+    y, x = orient_pairs(window.coins, np.median(window.notional, axis=0))
+    returns = np.diff(np.log(window.close), axis=0)
+    rho = dependence(returns, method=settings.dependence_method)[y, x]
+    kept = _dependent(rho, settings)
+    return DependentPairs(len(y), y[kept], x[kept], rho[kept])
 
 
 def _dependent(rho: FloatArray, settings: ScreenSettings) -> BoolArray:

@@ -29,9 +29,18 @@ from hlpairs_core.stats.mackinnon import (
     mackinnon_p,
 )
 from hlpairs_core.stats.multiplicity import (
+    BonferroniThreshold,
     benjamini_hochberg,
     benjamini_yekutieli,
+    bonferroni_t,
+    expected_best_sharpe,
     expected_false_positives,
+)
+from hlpairs_core.stats.null_result import (
+    NullScreen,
+)
+from hlpairs_core.stats.null_screen import (
+    null_screen,
 )
 from hlpairs_core.stats.ornstein_uhlenbeck import (
     OrnsteinUhlenbeck,
@@ -39,6 +48,12 @@ from hlpairs_core.stats.ornstein_uhlenbeck import (
 from hlpairs_core.stats.ornstein_uhlenbeck_fit import (
     OrnsteinUhlenbeckFit,
     fit_ornstein_uhlenbeck,
+)
+from hlpairs_core.stats.power import (
+    DiscoveryRates,
+    Rate,
+    discovery_rates,
+    gate_rate,
 )
 from hlpairs_core.stats.reversion import (
     Reversion,
@@ -70,15 +85,19 @@ from hlpairs_core.stats.variance_ratio import (
 )
 
 __all__ = [
+    "BonferroniThreshold",
     "BreakMonitor",
     "CriticalValues",
+    "DiscoveryRates",
     "HalfLife",
     "HedgeRatio",
     "HypothesisTest",
     "JohansenTest",
     "KalmanPaths",
+    "NullScreen",
     "OrnsteinUhlenbeck",
     "OrnsteinUhlenbeckFit",
+    "Rate",
     "Reversion",
     "RollingDependence",
     "RollingScreen",
@@ -88,11 +107,15 @@ __all__ = [
     "adf_test",
     "benjamini_hochberg",
     "benjamini_yekutieli",
+    "bonferroni_t",
     "break_monitor",
     "dependence",
+    "discovery_rates",
     "engle_granger_pairs",
+    "expected_best_sharpe",
     "expected_false_positives",
     "fit_ornstein_uhlenbeck",
+    "gate_rate",
     "half_life",
     "hedge_ratio",
     "hurst_exponent",
@@ -102,6 +125,7 @@ __all__ = [
     "kpss_test",
     "mackinnon_critical_values",
     "mackinnon_p",
+    "null_screen",
     "optimal_thresholds",
     "phillips_ouliaris_test",
     "phillips_perron_test",

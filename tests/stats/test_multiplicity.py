@@ -1,11 +1,23 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
+from statsmodels.tsa.adfvalues import mackinnoncrit, mackinnonp
 
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats import benjamini_hochberg, benjamini_yekutieli, expected_false_positives
+from hlpairs_core.stats import (
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    bonferroni_t,
+    expected_best_sharpe,
+    expected_false_positives,
+)
 
 # The 15 tests of the thrombolysis example in Benjamini and Hochberg (1995).
 PUBLISHED = [
@@ -69,3 +81,74 @@ def test_all_pairs_of_two_hundred_coins_promise_995_false_positives() -> None:
 def test_impossible_counts_and_levels_are_refused(n_tests: int, alpha: float, words: str) -> None:
     with pytest.raises(InputError, match=words):
         expected_false_positives(n_tests, alpha)
+
+
+def test_thresholds_and_best_ratios_are_the_worked_ones(shared: Path) -> None:
+    """Computed independently, at alpha = 5 % and infinitely many bars; ratios of one-year tries."""
+    worked = json.loads((shared / "reference" / "worked-numbers.json").read_text())
+    for n_tests, t_stat in worked["mackinnon"]["bonferroni_t"].items():
+        assert bonferroni_t(int(n_tests)).t_stat == pytest.approx(t_stat, abs=5e-6)
+    for n_tries, ratio in worked["sharpe"]["value"]["emax"].items():
+        assert expected_best_sharpe(int(n_tries), sharpe_sd=1.0) == pytest.approx(ratio, rel=1e-12)
+
+
+@given(n_tests=st.integers(1, 10**6), alpha=st.floats(1e-4, 0.2), trend=st.sampled_from(["c", "ct"]))
+def test_a_pair_at_the_threshold_has_the_p_that_bonferroni_asks_for(n_tests: int, alpha: float, trend: str) -> None:
+    threshold = bonferroni_t(n_tests, alpha=alpha, trend=trend)
+    assert threshold.p_value == alpha / n_tests
+    assert mackinnonp(threshold.t_stat, regression=trend, N=2) == pytest.approx(threshold.p_value, rel=1e-9)
+
+
+@pytest.mark.parametrize(("alpha", "column"), [(0.01, 0), (0.05, 1), (0.10, 2)])
+def test_few_bars_lower_the_threshold_as_they_lower_the_critical_values(alpha: float, column: int) -> None:
+    shift = mackinnoncrit(N=2, regression="c", nobs=335)[column] - mackinnoncrit(N=2, regression="c")[column]
+    assert bonferroni_t(1, 335, alpha=alpha).t_stat - bonferroni_t(1, alpha=alpha).t_stat == pytest.approx(shift)
+
+
+@given(n_tests=st.integers(1, 10**6))
+def test_more_tests_and_fewer_bars_ask_for_more(n_tests: int) -> None:
+    assert bonferroni_t(n_tests + 1).t_stat < bonferroni_t(n_tests).t_stat
+    assert bonferroni_t(n_tests, 335).t_stat < bonferroni_t(n_tests, 671).t_stat < bonferroni_t(n_tests).t_stat
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"n_tests": 0}, "n_tests is 0"),
+        ({"n_tests": 10.5}, "n_tests is 10.5"),
+        ({"n_tests": 10, "alpha": 1.0}, "alpha is 1.0"),
+        ({"n_tests": 10, "n_obs": -1}, "n_obs must be positive"),
+        ({"n_tests": 10, "trend": "n"}, "trend"),
+        ({"n_tests": 10, "alpha": 1e-40}, "p-values end at 1.9e-29"),
+    ],
+)
+def test_a_threshold_that_does_not_exist_is_refused(arguments: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        bonferroni_t(**arguments)
+
+
+@pytest.mark.parametrize(("n_tries", "error"), [(10, 0.024), (100, 0.01), (1000, 0.005), (20_000, 0.0025)])
+def test_the_best_of_many_ratios_without_skill_is_expected_where_normals_have_their_largest(
+    n_tries: int, error: float
+) -> None:
+    exact, _ = quad(lambda z: z * n_tries * norm.pdf(z) * norm.cdf(z) ** (n_tries - 1), -10, 12, limit=500)
+    assert expected_best_sharpe(n_tries, sharpe_sd=1.0) == pytest.approx(exact, rel=error)
+
+
+def test_the_best_of_simulated_ratios_without_skill_is_as_high_as_said() -> None:
+    """A hundred strategies of four years of daily returns each, annualised: their ratios have an sd of 1 / 2."""
+    returns = np.random.default_rng(14).normal(size=(60, 100, 1008))
+    ratios = returns.mean(axis=2) / returns.std(axis=2) * np.sqrt(252)
+    best = ratios.max(axis=1)
+    expected = expected_best_sharpe(100, sharpe_sd=0.5)
+    assert best.mean() == pytest.approx(expected, abs=4 * best.std() / np.sqrt(len(best)))
+
+
+def test_a_single_try_is_not_expected_to_show_anything() -> None:
+    assert expected_best_sharpe(1, sharpe_sd=2.0) == 0.0
+
+
+@pytest.mark.parametrize(("n_tries", "sd", "words"), [(0, 1.0, "n_tries"), (10, -1.0, "sharpe_sd"), (10, np.nan, "sd")])
+def test_impossible_tries_are_refused(n_tries: int, sd: float, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        expected_best_sharpe(n_tries, sharpe_sd=sd)
