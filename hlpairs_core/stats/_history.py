@@ -11,7 +11,7 @@ from hlpairs_core._typing import BoolArray, FloatArray, IntArray, Trend
 from hlpairs_core.stats._gram import centre
 from hlpairs_core.stats._inputs import Table
 
-__all__ = ["Histories", "Window", "common_windows", "dull_series", "histories"]
+__all__ = ["Histories", "Window", "common_windows", "dull_series", "histories", "series_problems"]
 
 # Beyond these, squares and ratios of squares overflow or vanish.
 _LARGEST, _SMALLEST = 1e50, 1e-50
@@ -84,6 +84,16 @@ def dull_series(values: FloatArray, trend: Trend) -> dict[int, str]:
     for column in np.flatnonzero(np.ptp(values, axis=0) <= tolerance):
         dull[int(column)] = f"is constant over {len(values)} bars"
     return dull
+
+
+def series_problems(values: FloatArray) -> list[str]:
+    """Say for each column why a measure that needs every bar cannot be computed from it; "" where one can."""
+    bad = (~(np.abs(values) < _LARGEST)).sum(axis=0)
+    problems = [f"has {n} missing or infinite of {len(values)} values" if n else "" for n in bad.tolist()]
+    sound = np.flatnonzero(bad == 0)
+    for at, problem in dull_series(values[:, sound], "c").items():
+        problems[sound[at]] = problem
+    return problems
 
 
 def common_windows(found: Histories, y: IntArray, x: IntArray) -> Iterator[Window]:

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats._inputs import Table, pair_positions, read_table, series_problems
+from hlpairs_core.stats._history import series_problems
+from hlpairs_core.stats._inputs import Table, pair_positions, read_table
 from hlpairs_core.stats._kalman_model import moves_from_first
 from hlpairs_core.stats._kalman_noise import KalmanNoise, most_likely_noise
 

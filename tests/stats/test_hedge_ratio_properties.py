@@ -96,7 +96,7 @@ def changed(leg: pd.Series, value: float) -> pd.Series:
     [
         (changed(Y, np.nan), X, r"y \(SOL\) has 1 missing or infinite of 60 values: nan at 2025-01-01 03:00"),
         (Y, changed(X, -np.inf), r"x \(ETH\) has 1 missing .* -inf at 2025-01-01 03:00"),
-        (Y, series(np.full(60, 2.5), "ETH"), r"x \(ETH\) is constant: 2\.5"),
+        (Y, series(np.full(60, 2.5), "ETH"), r"x \(ETH\) is constant over 60 bars: 2\.5"),
         (Y, X[:-1], r"y \(SOL\) has 60 bars and x \(ETH\) has 59: align them first"),
         (Y[:9], X[:9], "have 9 bars: give at least 10"),
     ],

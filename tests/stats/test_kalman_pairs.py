@@ -256,8 +256,8 @@ def test_a_series_with_a_gap_leaves_only_its_own_pairs_without_numbers(noise: di
     logs.loc[30, "B"], logs["D"] = np.nan, 5.0
     table = kalman_pairs(logs, **noise, compiled=compiled).set_index(["y", "x"])
     assert table.loc[("A", "B"), "reason"] == "B has 1 missing or infinite of 60 values"
-    assert table.loc[("A", "D"), "reason"] == "D is constant"
-    assert table.loc[("B", "D"), "reason"] == "B has 1 missing or infinite of 60 values; D is constant"
+    assert table.loc[("A", "D"), "reason"] == "D is constant over 60 bars"
+    assert table.loc[("B", "D"), "reason"] == "B has 1 missing or infinite of 60 values; D is constant over 60 bars"
     broken = table[table["reason"] != ""]
     assert len(broken) == 5
     assert broken.drop(columns="reason").isna().all(axis=None)

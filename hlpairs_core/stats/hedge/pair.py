@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.stats._inputs import series_problems
+from hlpairs_core.stats._history import series_problems
 from hlpairs_core.stats._kalman_model import moves_from_first
 
 __all__ = ["Pair", "read_pair", "whole_number"]
