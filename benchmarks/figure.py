@@ -65,8 +65,18 @@ def _draw(panel: Panel) -> str:
     parts.append(f'<g transform="translate(14,{HEIGHT - BOTTOM}) rotate(-90)">{_text(0, 0, panel.y_label)}</g>')
     parts += [_rule(across.start, across.stop, up(10.0**d), _seconds(d)) for d in decades]
     parts += [_text(across(tick), HEIGHT - BOTTOM + 16, f"{tick:,g}", anchor="middle") for tick in panel.ticks]
-    parts += [_path(line, colour, across, up) for line, colour in zip(panel.lines, COLOURS, strict=False)]
+    named_at = _apart([up(line.y[-1]) for line in panel.lines])
+    for line, colour, label_y in zip(panel.lines, COLOURS, named_at, strict=False):
+        parts.append(_path(line, colour, across, up, label_y))
     return "".join(parts)
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Move the labels of lines that end close together apart, downwards."""
+    placed, lowest = list(heights), float("-inf")
+    for at in sorted(range(len(heights)), key=heights.__getitem__):
+        placed[at] = lowest = max(heights[at], lowest + 13)
+    return placed
 
 
 def _seconds(decade: int) -> str:
@@ -78,11 +88,11 @@ def _rule(start: float, stop: float, y: float, label: str) -> str:
     return line + _text(start - 6, y + 4, label, anchor="end")
 
 
-def _path(line: Line, colour: str, across: _Scale, up: _Scale) -> str:
+def _path(line: Line, colour: str, across: _Scale, up: _Scale, label_y: float) -> str:
     points = [(across(x), up(y)) for x, y in zip(line.x, line.y, strict=True)]
     joined = " ".join(f"{x},{y}" for x, y in points)
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="2.5" fill="{colour}"/>' for x, y in points)
-    name = _text(points[-1][0] + 6, points[-1][1] + 4, line.name, fill=colour)
+    name = _text(points[-1][0] + 6, label_y + 4, line.name, fill=colour)
     return f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="1.5"/>{dots}{name}'
 
 
