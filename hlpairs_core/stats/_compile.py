@@ -40,9 +40,12 @@ def _import_problem() -> str:
 
 
 def jit(function: Function) -> Function:
-    """Compile a function when it is first called, and keep the result on disk where a folder can be written."""
+    """Compile a function when it is first called, and keep the result on disk where a folder can be written.
+
+    Sums may be taken in another order than written; NaN and infinity keep their meaning.
+    """
     numba: Any = importlib.import_module("numba")
-    compiled = partial(numba.njit, nogil=True, error_model="numpy")
+    compiled = partial(numba.njit, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
     try:
         return cast(Function, compiled(cache=True)(function))
     except RuntimeError:

@@ -1,6 +1,12 @@
-"""The steps of `_adf` and `_residual` for one pair after the other, compiled: imported only where Numba is."""
+"""The steps of `_adf` and `_residual` compiled: imported only where Numba is.
+
+Pairs go through in blocks, and the innermost loop is always over the pairs of a block: it has no dependence between
+its turns, so that the processor does several at once.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +15,22 @@ from hlpairs_core.stats._compile import jit
 
 __all__ = ["adf_of_residuals"]
 
+# Wide enough to fill the processor's vectors, small enough that the regressions stay near it.
+_WIDTH = 128
 # As in `_adf`.
 _RANK_TOLERANCE = 1e-12
+
+
+class _Block(NamedTuple):
+    """As `ResidualProducts`, but for its names all arrays have shape (..., pairs of a block)."""
+
+    products: FloatArray
+    head: FloatArray
+    head_differences: FloatArray
+    tail_differences: FloatArray
+    last: FloatArray
+    ssr: FloatArray
+    matrix: FloatArray
 
 
 @jit
@@ -30,125 +50,205 @@ def adf_of_residuals(
 
     A positive `weight` of a lag in the criterion asks for a search up to `max_lag`, else it is the lag.
     """
-    edge = len(lagged)
-    own, heads, tails = _by_series(lagged, head, tail)
-    lag, slope = np.full(len(y), max_lag), np.empty(len(y))
-    t_stat, last = np.empty(len(y)), np.empty(len(y))
-    products, residual = np.empty(edge), np.empty(edge + 1)
-    enters, leaves = np.empty(edge), np.empty(edge)
-    matrix = np.empty((max_lag + 2, max_lag + 2))
-    for pair in range(len(y)):
-        i, j, b = y[pair], x[pair], beta[pair]
-        for k in range(edge):
-            products[k] = 0.5 * (own[i, k] + b * b * own[j, k]) - b * lagged[k, i, j]
-            residual[k] = heads[i, k] - b * heads[j, k]
-            leaves[k] = (tails[i, k] - b * tails[j, k]) - (tails[i, k + 1] - b * tails[j, k + 1])
-        residual[edge] = heads[i, edge] - b * heads[j, edge]
-        last[pair] = tails[i, 0] - b * tails[j, 0]
-        slope[pair] = _slope(products, residual, last[pair], ssr[pair], n_bars)
+    n_pairs, every = len(y), np.arange(len(y))
+    lag, t_stat = np.full(n_pairs, max_lag), np.empty(n_pairs)
+    slope, last = np.empty(n_pairs), np.empty(n_pairs)
+    own, block = _diagonals(lagged), _empty_block(len(lagged), max_lag + 2)
+    for start in range(0, n_pairs, _WIDTH):
+        pairs = every[start : start + _WIDTH]
+        _fill(block, lagged, own, head, tail, y[pairs], x[pairs], beta[pairs], ssr[pairs], max_lag)
+        last[pairs] = block.last[: len(pairs)]
+        slope[pairs] = _slope(block, len(pairs), n_bars)
         if weight > 0.0:
-            _regression(matrix, max_lag, True, products, residual, enters, leaves, last[pair], ssr[pair])
-            _factor(matrix, max_lag + 2)
-            lag[pair] = _best_lag(matrix, max_lag, n_bars - 1 - max_lag, weight)
-        p = lag[pair]
-        _regression(matrix, p, False, products, residual, enters, leaves, last[pair], ssr[pair])
-        full_rank = _factor(matrix, p + 2)
-        t_stat[pair] = matrix[p, p + 1] / matrix[p + 1, p + 1] * np.sqrt(n_bars - 2 - 2 * p) if full_rank else np.nan
+            _regression(block, len(pairs), max_lag, True)
+            _factor(block.matrix, len(pairs), max_lag + 2)
+            lag[pairs] = _best_lag(block.matrix, len(pairs), max_lag, np.exp(weight / (n_bars - 1 - max_lag)))
+    for n_lags in range(max_lag + 1):
+        chosen = np.flatnonzero(lag == n_lags)
+        for start in range(0, len(chosen), _WIDTH):
+            pairs = chosen[start : start + _WIDTH]
+            _fill(block, lagged, own, head, tail, y[pairs], x[pairs], beta[pairs], ssr[pairs], n_lags)
+            _regression(block, len(pairs), n_lags, False)
+            _factor(block.matrix, len(pairs), n_lags + 2)
+            t_stat[pairs] = _statistic(block.matrix, len(pairs), n_lags, n_bars)
     return lag, t_stat, slope, last
 
 
 @jit
-def _by_series(lagged: FloatArray, head: FloatArray, tail: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Lay out what belongs to one series in one row; the tail newest first."""
-    n_lags, n_series = lagged.shape[0], lagged.shape[1]
-    own = np.empty((n_series, n_lags))
-    for k in range(n_lags):
-        for i in range(n_series):
-            own[i, k] = lagged[k, i, i]
-    return own, np.ascontiguousarray(head.T), np.ascontiguousarray(tail[::-1].T)
+def _diagonals(lagged: FloatArray) -> FloatArray:
+    own = np.empty(lagged.shape[:2])
+    for k in range(len(lagged)):
+        own[k] = np.diag(lagged[k])
+    return own
 
 
 @jit
-def _slope(products: FloatArray, residual: FloatArray, last: float, ssr: float, n_bars: int) -> float:
-    """Return the slope of ``d_t`` on ``e_{t-1}`` and a constant."""
-    first, n_obs = residual[0], n_bars - 1
-    squares = products[0]
-    for t in range(1, len(products)):
-        squares += (residual[t] - residual[t - 1]) ** 2
+def _empty_block(edge: int, size: int) -> _Block:
+    return _Block(
+        np.empty((edge, _WIDTH)),
+        np.empty((edge + 1, _WIDTH)),
+        np.empty((edge, _WIDTH)),
+        np.empty((edge, _WIDTH)),
+        np.empty(_WIDTH),
+        np.empty(_WIDTH),
+        np.empty((size, size, _WIDTH)),
+    )
+
+
+@jit
+def _fill(
+    block: _Block,
+    lagged: FloatArray,
+    own: FloatArray,
+    head: FloatArray,
+    tail: FloatArray,
+    y: IntArray,
+    x: IntArray,
+    beta: FloatArray,
+    ssr: FloatArray,
+    n_lags: int,
+) -> None:
+    """Evaluate the products and the ends of the residuals of some pairs, as far as `n_lags` lags need them."""
+    newest = len(tail) - 1
+    for k in range(len(head)):
+        for b in range(len(y)):
+            block.head[k, b] = head[k, y[b]] - beta[b] * head[k, x[b]]
+    for k in range(len(head) - 1):
+        for b in range(len(y)):
+            block.head_differences[k, b] = block.head[k + 1, b] - block.head[k, b]
+    for k in range(n_lags + 1):
+        now, before = tail[newest - k], tail[newest - k - 1]
+        for b in range(len(y)):
+            i, j = y[b], x[b]
+            block.products[k, b] = 0.5 * (own[k, i] + beta[b] ** 2 * own[k, j]) - beta[b] * lagged[k, i, j]
+            block.tail_differences[k, b] = (now[i] - beta[b] * now[j]) - (before[i] - beta[b] * before[j])
+    for b in range(len(y)):
+        block.last[b] = tail[newest, y[b]] - beta[b] * tail[newest, x[b]]
+        block.ssr[b] = ssr[b]
+
+
+@jit
+def _slope(block: _Block, width: int, n_bars: int) -> FloatArray:
+    """Return the slopes of ``d_t`` on ``e_{t-1}`` and a constant."""
+    squares = block.products[0, :width].copy()
+    for t in range(len(block.products) - 1):
+        squares += block.head_differences[t, :width] ** 2
+    first, last, n_obs = block.head[0, :width], block.last[:width], n_bars - 1
     with_level = 0.5 * (last**2 - first**2 - squares) + last * (last - first) / n_obs
-    slope: float = with_level / (ssr - last**2 - last**2 / n_obs)
+    slope: FloatArray = with_level / (block.ssr[:width] - last**2 - last**2 / n_obs)
     return slope
 
 
 @jit
-def _regression(
-    matrix: FloatArray,
-    n_lags: int,
-    level_first: bool,
-    products: FloatArray,
-    residual: FloatArray,
-    enters: FloatArray,
-    leaves: FloatArray,
-    last: float,
-    ssr: float,
-) -> None:
-    """Fill the upper triangle with the products of the columns of a regression with `n_lags` lags; see `_adf`."""
-    start, max_lag, end = n_lags, len(products) - 1, n_lags + 1
+def _regression(block: _Block, width: int, n_lags: int, level_first: bool) -> None:
+    """Fill the upper triangles with the products of the columns of a regression with `n_lags` lags."""
+    matrix, start, end = block.matrix, n_lags, n_lags + 1
     at = 1 if level_first else 0
     level_at = 0 if level_first else n_lags
-    for k in range(start):
-        enters[k] = residual[start - k] - residual[start - k - 1]
-    level = ssr - last**2
-    for t in range(start):
-        level -= residual[t] ** 2
-    matrix[level_at, level_at] = level
     for k in range(n_lags + 1):
-        row = products[k]
-        for t in range(start + 1, max_lag + 1):
-            row += (residual[t] - residual[t - 1]) * (residual[t - k] - residual[t - k - 1])
-        matrix[end if k == 0 else at + k - 1, end] = row
-    with_level = 0.5 * (last**2 - residual[start] ** 2 - matrix[end, end])
-    matrix[level_at, end] = with_level
+        _product(block, matrix[end if k == 0 else at + k - 1, end], width, start, k)
+    first, last, level = block.head[start], block.last, matrix[level_at, level_at]
+    total, squares = matrix[level_at, end], matrix[end, end]
+    for b in range(width):
+        level[b] = block.ssr[b] - last[b] ** 2
+        total[b] = 0.5 * (last[b] ** 2 - first[b] ** 2 - squares[b])
+    for t in range(start):
+        earlier = block.head[t]
+        for b in range(width):
+            level[b] -= earlier[b] ** 2
     for k in range(n_lags):
-        before = matrix[end, end] if k == 0 else matrix[at + k - 1, end]
-        with_level += before + residual[start] * enters[k] - last * leaves[k]
-        if level_first:
-            matrix[0, at + k] = with_level
-        else:
-            matrix[at + k, level_at] = with_level
-        matrix[at, at + k] = before + enters[0] * enters[k] - leaves[0] * leaves[k]
+        before = squares if k == 0 else matrix[at + k - 1, end]
+        moved = matrix[0, at + k] if level_first else matrix[at + k, level_at]
+        enters, leaves = block.head_differences[start - 1 - k], block.tail_differences[k]
+        for b in range(width):
+            moved[b] = total[b] + before[b] + first[b] * enters[b] - last[b] * leaves[b]
+        _move(block, matrix[at, at + k], before, width, start, 0, k)
+        total = moved
     for row in range(1, n_lags):
         for k in range(row, n_lags):
-            moved = enters[row] * enters[k] - leaves[row] * leaves[k]
-            matrix[at + row, at + k] = matrix[at + row - 1, at + k - 1] + moved
+            _move(block, matrix[at + row, at + k], matrix[at + row - 1, at + k - 1], width, start, row, k)
 
 
 @jit
-def _factor(matrix: FloatArray, size: int) -> bool:
-    """Replace an upper triangle by its Cholesky factor; a dependent column gets a row of zeros."""
-    full_rank = True
+def _product(block: _Block, out: FloatArray, width: int, start: int, lag: int) -> None:
+    """Write ``sum of d_t d_{t-lag}`` over ``t = start + 1 .. T - 1``."""
+    known = block.products[lag]
+    for b in range(width):
+        out[b] = known[b]
+    for t in range(start, len(block.products) - 1):
+        now, then = block.head_differences[t], block.head_differences[t - lag]
+        for b in range(width):
+            out[b] += now[b] * then[b]
+
+
+@jit
+def _move(block: _Block, out: FloatArray, before: FloatArray, width: int, start: int, row: int, k: int) -> None:
+    """Write the product of the differences of lags ``row + 1`` and ``k + 1``, given that of `row` and `k`."""
+    enters_row, enters = block.head_differences[start - 1 - row], block.head_differences[start - 1 - k]
+    leaves_row, leaves = block.tail_differences[row], block.tail_differences[k]
+    for b in range(width):
+        out[b] = before[b] + enters_row[b] * enters[b] - leaves_row[b] * leaves[b]
+
+
+@jit
+def _factor(matrix: FloatArray, width: int, size: int) -> None:
+    """Replace the upper triangles by their Cholesky factors; a dependent column gets a row of zeros."""
+    scale, share = np.empty(width), np.empty(width)
     for row in range(size):
-        scale = matrix[row, row]
-        for k in range(row):
-            share = matrix[k, row]
-            for column in range(row, size):
-                matrix[row, column] -= share * matrix[k, column]
-        independent = matrix[row, row] > _RANK_TOLERANCE * scale
-        full_rank &= independent
-        factor = 1.0 / np.sqrt(matrix[row, row]) if independent else 0.0
+        pivot = matrix[row, row]
+        for b in range(width):
+            scale[b] = pivot[b]
         for column in range(row, size):
-            matrix[row, column] *= factor
-    return full_rank
+            _take_off(matrix, width, row, column)
+        for b in range(width):
+            share[b] = 1.0 / np.sqrt(pivot[b]) if pivot[b] > _RANK_TOLERANCE * scale[b] else 0.0
+        for column in range(row, size):
+            rest = matrix[row, column]
+            for b in range(width):
+                rest[b] *= share[b]
 
 
 @jit
-def _best_lag(root: FloatArray, max_lag: int, n_obs: int, weight: float) -> int:
-    """Return the first minimum of ``n_obs ln(SSR_p) + weight (p + 1)``, without a logarithm for every lag."""
-    end, shrink = max_lag + 1, np.exp(-weight / n_obs)
-    squares, best, smallest = root[end, end] ** 2, max_lag, root[end, end] ** 2
+def _take_off(matrix: FloatArray, width: int, row: int, column: int) -> None:
+    """Take from an element what the rows above explain, four at a time: it is loaded and stored less often."""
+    rest = matrix[row, column]
+    for quarter in range(row // 4):
+        k = 4 * quarter
+        a, b, c, d = matrix[k, row], matrix[k + 1, row], matrix[k + 2, row], matrix[k + 3, row]
+        e, f, g, h = matrix[k, column], matrix[k + 1, column], matrix[k + 2, column], matrix[k + 3, column]
+        for at in range(width):
+            rest[at] -= a[at] * e[at] + b[at] * f[at] + c[at] * g[at] + d[at] * h[at]
+    for k in range(row // 4 * 4, row):
+        a, e = matrix[k, row], matrix[k, column]
+        for at in range(width):
+            rest[at] -= a[at] * e[at]
+
+
+@jit
+def _best_lag(root: FloatArray, width: int, max_lag: int, grow: float) -> IntArray:
+    """Return the first minimum of ``n_obs ln(SSR_p) + weight p``; `grow` is ``exp(weight / n_obs)``.
+
+    The logarithm rises, so its argument ``SSR_p grow ** p`` is compared instead, in units of the lag at hand.
+    """
+    end, best = max_lag + 1, np.full(width, max_lag)
+    squares = root[end, end, :width] ** 2
+    smallest = squares.copy()
     for p in range(max_lag - 1, -1, -1):
-        squares += root[p + 1, end] ** 2
-        smallest /= shrink
-        if squares <= smallest:
-            best, smallest = p, squares
+        explained = root[p + 1, end]
+        for b in range(width):
+            squares[b] += explained[b] ** 2
+            smallest[b] *= grow
+            if squares[b] <= smallest[b]:
+                best[b], smallest[b] = p, squares[b]
     return best
+
+
+@jit
+def _statistic(root: FloatArray, width: int, n_lags: int, n_bars: int) -> FloatArray:
+    t_stat = np.empty(width)
+    for b in range(width):
+        t_stat[b] = root[n_lags, n_lags + 1, b] / root[n_lags + 1, n_lags + 1, b] * np.sqrt(n_bars - 2 - 2 * n_lags)
+        for k in range(n_lags + 2):
+            if root[k, k, b] == 0.0:
+                t_stat[b] = np.nan
+    return t_stat

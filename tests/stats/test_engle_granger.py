@@ -1,7 +1,7 @@
 """Numbers of `engle_granger_pairs` against statsmodels, plain regressions, on made-up and recorded prices."""
 
-import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +41,17 @@ def reference(y: np.ndarray, x: np.ndarray, lag_rule: str | int, max_lag: int | 
 
 
 def assert_equals_statsmodels(
-    prices: np.ndarray, frame: pd.DataFrame, lag_rule: str | int = "aic", max_lag: int | None = None
+    prices: np.ndarray,
+    frame: pd.DataFrame,
+    lag_rule: str | int = "aic",
+    max_lag: int | None = None,
+    *,
+    tolerance: float = 1e-9,
 ) -> None:
     for row in frame.itertuples():
         t, p, lag = reference(prices[:, row.y], prices[:, row.x], lag_rule, max_lag)
-        assert row.t_stat == pytest.approx(t, rel=0, abs=1e-8)
-        assert row.p_value == pytest.approx(p, rel=0, abs=1e-8)
+        assert row.t_stat == pytest.approx(t, rel=0, abs=tolerance)
+        assert row.p_value == pytest.approx(p, rel=0, abs=tolerance)
         assert row.lag == lag
         assert row.reason == ""
 
@@ -88,7 +93,7 @@ def test_a_pair_just_short_of_collinear_still_equals_statsmodels(screen: Screen)
     prices = np.column_stack([y, x])
     frame = screen(prices)
     assert 2e-6 < 1 - frame["r_squared"].iloc[0] < 1e-5
-    assert_equals_statsmodels(prices, frame)
+    assert_equals_statsmodels(prices, frame, tolerance=1e-8)
 
 
 def test_one_asset_twice_is_cointegrated_beyond_doubt_as_in_statsmodels(screen: Screen) -> None:
@@ -152,22 +157,47 @@ def test_a_residual_that_does_not_revert_has_no_half_life(screen: Screen) -> Non
     assert frame["p_value"].iloc[0] == 1.0
 
 
-def hourly_closes(recordings: Path, n_bars: int) -> pd.DataFrame:
+RULES = [("c", "aic"), ("ct", "aic"), ("c", "bic"), ("ct", "bic"), ("c", 2)]
+N_MADE_UP, N_RECORDED = 20, 50
+
+
+@cache
+def sample_of_statsmodels(recordings: Path | None, trend: str, lag_rule: str | int, n_pairs: int) -> tuple:
+    """Log prices of 100 coins, random pairs of them, and t and p of each; worked out once for both engines."""
+    logs = walks(672, 100, seed=100) if recordings is None else recorded_logs(recordings)
+    pairs = np.column_stack(np.triu_indices(100, 1))
+    pairs = np.random.default_rng(n_pairs).choice(pairs, n_pairs, replace=False)
+    options = {"autolag": None, "maxlag": lag_rule} if isinstance(lag_rule, int) else {"autolag": lag_rule}
+    tests = [coint(logs[:, y], logs[:, x], trend=trend, **options)[:2] for y, x in pairs]
+    return logs, pairs, np.array(tests)
+
+
+def recorded_logs(recordings: Path) -> np.ndarray:
+    """Hourly closes of four weeks, of 100 coins liquid or not."""
     candles = pd.read_parquet(recordings / "candles_1h.parquet", columns=["coin", "time", "close"])
     closes = candles.pivot_table(index="time", columns="coin", values="close", observed=True)
-    window = closes.loc[:"2025-02-01"].tail(n_bars)
-    return window.dropna(axis="columns")
+    window = closes.loc[:"2025-02-01"].tail(672).dropna(axis="columns")
+    return np.log(window.to_numpy()[:, -100:])
+
+
+def assert_sample_equals_statsmodels(
+    screen: Screen, recordings: Path | None, trend: str, lag_rule: str | int, n_pairs: int
+) -> None:
+    logs, pairs, expected = sample_of_statsmodels(recordings, trend, lag_rule, n_pairs)
+    frame = screen(logs, trend=trend, lag_rule=lag_rule).set_index(["y", "x"]).loc[list(map(tuple, pairs))]
+    assert logs.shape == (672, 100)
+    assert (frame["reason"] == "").all()
+    np.testing.assert_allclose(frame[["t_stat", "p_value"]], expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("trend", "lag_rule"), RULES)
+def test_pairs_of_100_made_up_coins_are_those_of_statsmodels(screen: Screen, trend: str, lag_rule: str | int) -> None:
+    assert_sample_equals_statsmodels(screen, None, trend, lag_rule, N_MADE_UP)
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize(("lag_rule", "n_bars", "n_pairs"), [("aic", 336, 100), ("bic", 672, 30), (2, 336, 100)])
-def test_recorded_prices_liquid_or_not_give_the_numbers_of_statsmodels(
-    screen: Screen, recordings: Path, lag_rule: str | int, n_bars: int, n_pairs: int
+@pytest.mark.parametrize(("trend", "lag_rule"), RULES)
+def test_pairs_of_100_recorded_coins_are_those_of_statsmodels(
+    screen: Screen, recordings: Path, trend: str, lag_rule: str | int
 ) -> None:
-    prices = np.log(hourly_closes(recordings, n_bars).to_numpy())
-    frame = screen(prices, lag_rule=lag_rule)
-    assert prices.shape[1] > 100
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        sample = frame[frame["reason"] == ""].sample(n_pairs, random_state=1)
-        assert_equals_statsmodels(prices, sample, lag_rule)
+    assert_sample_equals_statsmodels(screen, recordings, trend, lag_rule, N_RECORDED)

@@ -1,5 +1,7 @@
 """What must not change an Engle-Granger test, and how often it cries wolf."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,10 @@ from scipy.signal import lfilter
 
 from hlpairs_core.stats import engle_granger_pairs
 
+Screen = Callable[..., pd.DataFrame]
 SEEDS = st.integers(0, 2**32 - 1)
 RULES = st.sampled_from(["aic", "bic", 0, 3])
+TRENDS = st.sampled_from(["c", "ct"])
 TESTED = ["r_squared", "t_stat", "p_value", "half_life", "z_last"]
 
 
@@ -25,31 +29,35 @@ def assert_same(one: pd.DataFrame, other: pd.DataFrame, columns: list[str]) -> N
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=SEEDS, rule=RULES, shift=st.floats(-20, 20))
-def test_the_unit_of_a_price_changes_only_the_intercept(seed: int, rule: str | int, shift: float) -> None:
+@given(seed=SEEDS, rule=RULES, trend=TRENDS, shift=st.floats(-20, 20))
+def test_the_unit_of_a_price_changes_only_the_intercept(
+    screen: Screen, seed: int, rule: str | int, trend: str, shift: float
+) -> None:
     prices = panel(seed)
     moved = prices.assign(C0=prices["C0"] + shift)
-    before, after = (engle_granger_pairs(table, lag_rule=rule, pairs=[("C0", "C1")]) for table in (prices, moved))
+    before, after = (screen(table, lag_rule=rule, trend=trend, pairs=[("C0", "C1")]) for table in (prices, moved))
     assert_same(before, after, [*TESTED, "beta", "resid_std"])
     np.testing.assert_allclose(after["alpha"] - before["alpha"], shift, atol=1e-9)
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=SEEDS, rule=RULES, factor=st.floats(0.01, 100), sign=st.sampled_from([-1, 1]))
-def test_scaling_x_changes_only_the_hedge_ratio(seed: int, rule: str | int, factor: float, sign: int) -> None:
+@given(seed=SEEDS, rule=RULES, trend=TRENDS, factor=st.floats(0.01, 100), sign=st.sampled_from([-1, 1]))
+def test_scaling_x_changes_only_the_hedge_ratio(
+    screen: Screen, seed: int, rule: str | int, trend: str, factor: float, sign: int
+) -> None:
     prices = panel(seed)
     scaled = prices.assign(C1=prices["C1"] * factor * sign)
-    before, after = (engle_granger_pairs(table, lag_rule=rule, pairs=[("C0", "C1")]) for table in (prices, scaled))
+    before, after = (screen(table, lag_rule=rule, trend=trend, pairs=[("C0", "C1")]) for table in (prices, scaled))
     assert_same(before, after, [*TESTED, "resid_std", "alpha"])
     np.testing.assert_allclose(after["beta"] * factor * sign, before["beta"], rtol=1e-8)
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=SEEDS, rule=RULES)
-def test_turning_y_upside_down_turns_only_the_signs(seed: int, rule: str | int) -> None:
+@given(seed=SEEDS, rule=RULES, trend=TRENDS)
+def test_turning_y_upside_down_turns_only_the_signs(screen: Screen, seed: int, rule: str | int, trend: str) -> None:
     prices = panel(seed)
     before, after = (
-        engle_granger_pairs(table, lag_rule=rule, pairs=[("C0", "C1")])
+        screen(table, lag_rule=rule, trend=trend, pairs=[("C0", "C1")])
         for table in (prices, prices.assign(C0=-prices["C0"]))
     )
     assert_same(before, after, ["t_stat", "p_value", "half_life", "resid_std"])
@@ -58,25 +66,61 @@ def test_turning_y_upside_down_turns_only_the_signs(seed: int, rule: str | int) 
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=SEEDS, rule=RULES, order=st.permutations(range(5)))
-def test_other_columns_and_their_order_change_nothing(seed: int, rule: str | int, order: list[int]) -> None:
+@given(seed=SEEDS, rule=RULES, trend=TRENDS, order=st.permutations(range(5)))
+def test_other_columns_and_their_order_change_nothing(
+    screen: Screen, seed: int, rule: str | int, trend: str, order: list[int]
+) -> None:
     prices = panel(seed, n_coins=5)
     shuffled = prices.iloc[:, order]
     pairs = [("C0", "C1"), ("C1", "C0")]
-    alone = engle_granger_pairs(prices[["C0", "C1"]], lag_rule=rule, pairs=pairs)
-    among = engle_granger_pairs(shuffled, lag_rule=rule)
-    among = pd.concat([among, engle_granger_pairs(shuffled.iloc[:, ::-1], lag_rule=rule)])
+    alone = screen(prices[["C0", "C1"]], lag_rule=rule, trend=trend, pairs=pairs)
+    among = screen(shuffled, lag_rule=rule, trend=trend)
+    among = pd.concat([among, screen(shuffled.iloc[:, ::-1], lag_rule=rule, trend=trend)])
     among = among.set_index(["y", "x"]).loc[pairs].reset_index()
     assert_same(alone, among, [*TESTED, "alpha", "beta", "resid_std"])
 
 
-def test_pairs_do_not_depend_on_how_many_are_tested_at_once() -> None:
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS, rule=RULES, trend=TRENDS, first=st.integers(0, 30), last=st.integers(60, 89))
+def test_a_coin_listed_late_or_delisted_early_changes_no_pair_of_the_others(
+    screen: Screen, seed: int, rule: str | int, trend: str, first: int, last: int
+) -> None:
+    prices = panel(seed)
+    short = prices.assign(C3=prices["C3"].loc[first:last])
+    before, after = (screen(table, lag_rule=rule, trend=trend) for table in (prices, short))
+    others = (before["y"] != "C3") & (before["x"] != "C3")
+    pd.testing.assert_frame_equal(before[others], after[others], rtol=1e-9)
+    assert (after.loc[~others, "n_obs"] == last - first + 1).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS, rule=RULES)
+def test_the_hedge_ratios_of_both_orientations_have_the_product_r_squared(
+    screen: Screen, seed: int, rule: str | int
+) -> None:
+    """The two regressions explain the same share; their residuals, and so their tests, are two."""
+    frame = screen(panel(seed), lag_rule=rule, ordered=True)
+    one, other = frame.iloc[0::2].reset_index(drop=True), frame.iloc[1::2].reset_index(drop=True)
+    np.testing.assert_array_equal(one[["y", "x"]], other[["x", "y"]])
+    np.testing.assert_allclose(one["r_squared"], other["r_squared"], rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(one["beta"] * other["beta"], one["r_squared"], rtol=1e-7, atol=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS, rule=RULES, trend=TRENDS)
+def test_swapping_two_columns_swaps_the_orientation(screen: Screen, seed: int, rule: str | int, trend: str) -> None:
+    prices = panel(seed, n_coins=2)
+    forth, back = (screen(table, lag_rule=rule, trend=trend, ordered=True) for table in (prices, prices.iloc[:, ::-1]))
+    assert_same(forth, back.iloc[::-1].reset_index(drop=True), [*TESTED, "alpha", "beta", "resid_std"])
+
+
+def test_pairs_do_not_depend_on_how_many_are_tested_at_once(screen: Screen) -> None:
     prices = panel(seed=1, n_bars=150, n_coins=45)
-    together = engle_granger_pairs(prices)
+    together = screen(prices)
     assert len(together) == 990
     for rows in (slice(0, 5), slice(380, 390), slice(985, 990)):
         some = together.iloc[rows]
-        again = engle_granger_pairs(prices, pairs=list(zip(some["y"], some["x"], strict=True)))
+        again = screen(prices, pairs=list(zip(some["y"], some["x"], strict=True)))
         assert_same(some, again, TESTED)
 
 
