@@ -212,6 +212,8 @@ def _check_options(
         check_integer("block_length", block_length, low=1, high=_MANY)
         if resampling == "signs":
             raise InputError(f"block_length is {block_length!r}, but resampling 'signs' has no blocks: drop one")
+    if np.ndim(levels) != 1:
+        raise InputError(f"levels is {levels!r}: give a sequence of numbers")
     for level in levels:
         check_number("levels", level, low=0, high=1, low_open=True, high_open=True)
 

@@ -264,6 +264,7 @@ def test_prices_that_cannot_be_screened_are_refused_by_name_and_value(prices: ob
         ({"block_length": 0}, "block_length is 0"),
         ({"block_length": 5, "resampling": "signs"}, "has no blocks"),
         ({"levels": (0.05, 1.5)}, "levels is 1.5"),
+        ({"levels": 0.05}, "levels is 0.05: give a sequence"),
         ({"pairs": [("C0", "C9")]}, "'C9', which is not a column"),
         ({"trend": "n"}, "trend"),
         ({"lag_rule": 74}, "too short"),
