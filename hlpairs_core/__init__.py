@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hlpairs_core.backtest import WalkForward, walk_forward
     from hlpairs_core.costs import CostModel
     from hlpairs_core.engine import EngineClient, connect
     from hlpairs_core.exchange import (
@@ -37,12 +38,14 @@ _HOME = {
     "RollingScreen": "stats",
     "ScreenResult": "screening",
     "ScreenSettings": "screening",
+    "WalkForward": "backtest",
     "WeightBudget": "exchange",
     "connect": "engine",
     "engle_granger_pairs": "stats",
     "mark": "screening",
     "reversion_pairs": "stats",
     "screen": "screening",
+    "walk_forward": "backtest",
 }
 
 __all__ = [
@@ -61,12 +64,14 @@ __all__ = [
     "RollingScreen",
     "ScreenResult",
     "ScreenSettings",
+    "WalkForward",
     "WeightBudget",
     "connect",
     "engle_granger_pairs",
     "mark",
     "reversion_pairs",
     "screen",
+    "walk_forward",
 ]
 
 
