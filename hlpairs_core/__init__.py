@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hlpairs_core.backtest import WalkForward, walk_forward
     from hlpairs_core.costs import CostModel
     from hlpairs_core.engine import EngineClient, connect
     from hlpairs_core.exchange import (
@@ -97,6 +98,7 @@ _HOME = {
     "ScreenSettings": "screening",
     "Thresholds": "stats",
     "VarianceRatio": "stats",
+    "WalkForward": "backtest",
     "WeightBudget": "exchange",
     "ZeroCrossings": "stats",
     "adf_test": "stats",
@@ -128,6 +130,7 @@ _HOME = {
     "screen": "screening",
     "variance_ratio": "stats",
     "zero_crossings": "stats",
+    "walk_forward": "backtest",
 }
 
 __all__ = [
@@ -161,6 +164,7 @@ __all__ = [
     "ScreenSettings",
     "Thresholds",
     "VarianceRatio",
+    "WalkForward",
     "WeightBudget",
     "ZeroCrossings",
     "adf_test",
@@ -191,6 +195,7 @@ __all__ = [
     "reversion_pairs",
     "screen",
     "variance_ratio",
+    "walk_forward",
     "zero_crossings",
 ]
 

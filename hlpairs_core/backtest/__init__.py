@@ -3,5 +3,7 @@
 from hlpairs_core.backtest.follow import follow
 from hlpairs_core.backtest.outcome import ExitReason, TradeOutcome
 from hlpairs_core.backtest.trade import simulate_trade
+from hlpairs_core.backtest.walk_forward import WalkForward, walk_forward
+from hlpairs_core.backtest.walk_outcomes import realise
 
-__all__ = ["ExitReason", "TradeOutcome", "follow", "simulate_trade"]
+__all__ = ["ExitReason", "TradeOutcome", "WalkForward", "follow", "realise", "simulate_trade", "walk_forward"]

@@ -1,11 +1,10 @@
 """What a pair must pass to qualify, and the sentence for each way to fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from hlpairs_core._typing import BoolArray
 from hlpairs_core.costs import MINIMUM_ORDER_USD
@@ -37,19 +36,19 @@ class Gate:
     sentence: Callable[[int], str]
 
 
-def screen_gates(table: pd.DataFrame, settings: ScreenSettings) -> list[Gate]:
+def screen_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Gate]:
     """Judge all pairs by every gate, in the order in which a failure tells most.
 
     Parameters
     ----------
-    table : DataFrame
-        The candidates' columns and, of each pair, ``reason`` (why it could not be tested), ``thin_coin,
-        thin_needs_usd, thin_depth_usd`` (the leg its visible book does not hold, or None), ``unfunded`` (the
-        coins whose rate is unknown) and ``max_leverage`` (the lower of its coins'; NaN where unknown).
+    column : mapping of str to ndarray, shape (n_pairs,)
+        The numbers of the candidates and, of each pair, ``reason`` (why it could not be tested) and
+        ``max_leverage`` (the lower of its coins'; NaN where unknown). Only sentences need ``thin_coin,
+        thin_needs_usd, thin_depth_usd`` (the leg its visible book does not hold, or None) and ``unfunded`` (the
+        coins whose rate is unknown).
     settings : ScreenSettings
         The thresholds.
     """
-    column = {name: table[name].to_numpy() for name in table.columns if name != "lag"}
     return [
         _cointegrated(column, settings),
         _entry(column, settings),
@@ -85,7 +84,7 @@ def names_of_failed(gates: list[Gate], n_pairs: int) -> list[tuple[str, ...]]:
     return [known[some] for some in bits.tolist()]
 
 
-_Columns = dict[str, Any]
+_Columns = Mapping[str, Any]
 
 
 def _cointegrated(column: _Columns, settings: ScreenSettings) -> Gate:
@@ -122,23 +121,20 @@ def _reversion(column: _Columns) -> Gate:
 
 
 def _funding(column: _Columns) -> Gate:
-    unfunded = column["unfunded"].tolist()
     return Gate(
         "funding",
         np.isnan(column["funding_bps_per_hour"]),
-        lambda i: f"the funding rate of {unfunded[i] or 'a leg'} is unknown, so the net edge is too",
+        lambda i: f"the funding rate of {column['unfunded'][i] or 'a leg'} is unknown, so the net edge is too",
     )
 
 
 def _slippage(column: _Columns) -> Gate:
-    coin, needs = column["thin_coin"].tolist(), column["thin_needs_usd"].tolist()
-    depth = column["thin_depth_usd"].tolist()
-
     def sentence(i: int) -> str:
-        if coin[i] is None:
+        coin, needs, depth = (column[name][i] for name in ("thin_coin", "thin_needs_usd", "thin_depth_usd"))
+        if coin is None:
             return "the slippage is unknown"
-        most, needed = told_apart(depth[i], needs[i], 0), told_apart(needs[i], depth[i], 0)
-        return f"the visible {coin[i]} book is too thin: at most {most} USD, the leg is {needed}"
+        most, needed = told_apart(depth, needs, 0), told_apart(needs, depth, 0)
+        return f"the visible {coin} book is too thin: at most {most} USD, the leg is {needed}"
 
     return Gate("slippage", np.isnan(column["slippage_bps"]), sentence)
 

@@ -1,11 +1,11 @@
 """From eligible coins to tested pairs: orientation, dependence, cointegration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import BoolArray, FloatArray, IntArray
+from hlpairs_core._typing import BoolArray, FloatArray, IntArray, StrArray
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.screening.settings import ScreenSettings
 
@@ -32,25 +32,58 @@ class DependentPairs:
     correlation: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PairTests:
-    """Every pair of a fit window that passed the dependence filter, tested.
+    """Every pair of a fit window that passed the dependence filter, tested; arrays have shape (n_tested,).
 
     Attributes
     ----------
     n_pairs : int
         Pairs of eligible coins, before the dependence filter.
-    expected_by_luck : float
-        How many of the pairs with a p pass its gate when none is cointegrated.
-    table : DataFrame
-        One row a tested pair: ``y, x`` (positions in the panel), ``alpha, beta, r_squared, sigma, p_value,
-        q_value, t_stat, lag, half_life_hours, correlation, reason``. A pair that could not be judged has a
-        `reason` instead of p, q, t and σ.
+    n_tests : int
+        Pairs with a p: a pair that could not be judged has a `reason` instead of p, q, t and σ.
+    y, x : ndarray of int
+        Positions in the panel.
+    alpha, beta, r_squared, sigma : ndarray
+        The hedge regression and the standard deviation of its residuals.
+    p_value, q_value, t_stat : ndarray
+        The test.
+    lag : ndarray of int
+        Lags of its regression; -1 where there is none.
+    half_life_hours, correlation : ndarray
+        Of the residuals, and of the log returns.
+    reason : ndarray of str
+        Why a pair could not be judged, else "".
     """
 
     n_pairs: int
-    expected_by_luck: float
-    table: pd.DataFrame
+    n_tests: int
+    y: IntArray
+    x: IntArray
+    alpha: FloatArray
+    beta: FloatArray
+    r_squared: FloatArray
+    sigma: FloatArray
+    p_value: FloatArray
+    q_value: FloatArray
+    t_stat: FloatArray
+    lag: IntArray
+    half_life_hours: FloatArray
+    correlation: FloatArray
+    reason: StrArray
+
+    def take(self, rows: IntArray) -> "PairTests":
+        """Return some of the tested pairs."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _ARRAYS})
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The arrays as columns; `lag` is missing where there is none."""
+        columns = {name: getattr(self, name) for name in _ARRAYS}
+        return pd.DataFrame(columns | {"lag": pd.arrays.IntegerArray(np.maximum(self.lag, 0), self.lag < 0)})
+
+
+_ARRAYS = tuple(field.name for field in fields(PairTests) if field.name not in ("n_pairs", "n_tests"))
 
 
 def orient_pairs(coins: tuple[str, ...], volume: FloatArray) -> tuple[IntArray, IntArray]:
@@ -93,24 +126,33 @@ def cointegration_tests(window: Panel, settings: ScreenSettings) -> PairTests:
         Dependence filter and lag rule.
     """
     # scipy is loaded by the first screen, not by whoever imports this package to mark its result.
-    from hlpairs_core.stats import benjamini_yekutieli, engle_granger_pairs, expected_false_positives
+    from hlpairs_core.stats import benjamini_yekutieli
+    from hlpairs_core.stats._inputs import read_log_prices
+    from hlpairs_core.stats.engle_granger import answer_pairs
 
     pairs = dependent_pairs(window, settings)
-    tests = engle_granger_pairs(
-        np.log(window.close),
-        lag_rule=settings.lag_rule,
-        max_lag=settings.max_lag,
-        pairs=list(zip(pairs.y.tolist(), pairs.x.tolist(), strict=True)),
+    tests = answer_pairs(
+        read_log_prices(np.log(window.close)), pairs.y, pairs.x, lag_rule=settings.lag_rule, max_lag=settings.max_lag
     )
-    tests.loc[tests["reason"] != "", ["t_stat", "p_value", "resid_std"]] = np.nan
-    tests["half_life_hours"] = tests["half_life"] * settings.bar_hours
-    tests["correlation"] = pairs.correlation
-    tests["q_value"] = benjamini_yekutieli(tests["p_value"].to_numpy())
-    n_tests = int(tests["p_value"].notna().sum())
+    reason, found = np.array(tests.reason, dtype=object), tests.floats
+    judged = reason == ""
+    t_stat, p_value, sigma = (np.where(judged, found[name], np.nan) for name in ("t_stat", "p_value", "resid_std"))
     return PairTests(
         n_pairs=pairs.n_pairs,
-        expected_by_luck=expected_false_positives(n_tests, settings.p_max),
-        table=tests.rename(columns={"resid_std": "sigma"}),
+        n_tests=int(np.sum(~np.isnan(p_value))),
+        y=tests.y,
+        x=tests.x,
+        alpha=found["alpha"],
+        beta=found["beta"],
+        r_squared=found["r_squared"],
+        sigma=sigma,
+        p_value=p_value,
+        q_value=benjamini_yekutieli(p_value),
+        t_stat=t_stat,
+        lag=tests.lag,
+        half_life_hours=found["half_life"] * settings.bar_hours,
+        correlation=pairs.correlation,
+        reason=reason,
     )
 
 

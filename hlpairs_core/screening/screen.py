@@ -1,4 +1,3 @@
-import numpy as np
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
@@ -6,15 +5,13 @@ from hlpairs_core.exceptions import InputError
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.state import MarketState
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS
-from hlpairs_core.screening.judge import CoinFacts, JudgedPairs, judge_pairs
-from hlpairs_core.screening.legs import CoinLiquidity
-from hlpairs_core.screening.liquidity import day_volatility_bps
+from hlpairs_core.screening.judge import JudgedPairs, judge_pairs
 from hlpairs_core.screening.pairs import cointegration_tests
+from hlpairs_core.screening.priced import coin_facts
 from hlpairs_core.screening.ranking import nearest_miss, top_candidate
-from hlpairs_core.screening.rates import expected_rates
 from hlpairs_core.screening.result import Funnel, ScreenResult
 from hlpairs_core.screening.settings import ScreenSettings
-from hlpairs_core.screening.universe import Universe, coin_day_notional, select_universe
+from hlpairs_core.screening.universe import Universe, select_universe
 from hlpairs_core.screening.verdict import write_verdict
 
 __all__ = ["DEFAULT_COSTS", "DEFAULT_SETTINGS", "screen"]
@@ -73,9 +70,8 @@ def screen(
     judged = _NO_PAIRS
     if len(universe.coins) >= 2:
         known = panel.select(universe.coins)
-        recent = known.tail(settings.window + 1)
-        tests = cointegration_tests(recent.rows(0, settings.window), settings)
-        facts = _coin_facts(known, recent, costs, market)
+        tests = cointegration_tests(known.tail(settings.window + 1).rows(0, settings.window), settings)
+        facts = coin_facts(known, settings, costs, market)
         judged = judge_pairs(tests, facts, panel.closed_at, settings=settings, costs=costs)
     return _result(panel, universe, judged, settings=settings, costs=costs, market=market)
 
@@ -100,21 +96,6 @@ def _check_panel(panel: Panel, settings: ScreenSettings) -> None:
             f"a window of {settings.window} bars needs {settings.window + 1} with the signal bar, "
             f"the panel has {panel.n_bars}: shorten the window or load more history"
         )
-
-
-def _coin_facts(known: Panel, recent: Panel, costs: CostModel, market: MarketState | None) -> CoinFacts:
-    leverage = np.full(known.n_coins, np.nan)
-    if market is not None:
-        said = market.contexts["max_leverage"].reindex(list(known.coins))
-        leverage = said.to_numpy(dtype=np.float64)
-    liquidity = CoinLiquidity.of(
-        known.coins,
-        coin_day_notional(known, market),
-        day_volatility_bps(recent.close[:-1], known.interval),
-        {} if market is None else market.books,
-    )
-    rates = expected_rates(known, costs, market)
-    return CoinFacts(known.coins, recent.close[-1], liquidity, rates, leverage)
 
 
 def _result(

@@ -1,11 +1,12 @@
 """Which coins enter a screen, and why the others do not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import FloatArray
+from hlpairs_core._typing import BoolArray, FloatArray
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.state import MarketState
@@ -13,7 +14,7 @@ from hlpairs_core.screening.liquidity import day_notional_usd
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.wording import stated, told_apart
 
-__all__ = ["Universe", "select_universe"]
+__all__ = ["CoinChecks", "Universe", "coin_day_notional", "select_universe"]
 
 # What a screen reads of a market.
 _SAID = ("is_delisted", "max_leverage", "funding_rate", "day_notional_usd")
@@ -54,27 +55,73 @@ def select_universe(panel: Panel, settings: ScreenSettings, market: MarketState 
     InputError
         If the market lists a coin twice, or lacks a column.
     """
-    coins = list(panel.coins)
-    recent = panel.tail(settings.window + 1)
-    listed = None if market is None else _listed(market)
-    facts = pd.DataFrame(
+    checks = CoinChecks.of(panel, settings, market)
+    table = pd.DataFrame(
         {
-            "listed": True if listed is None else [coin in listed for coin in coins],
-            "missing": np.sum(~np.isfinite(recent.close), axis=0),
-            "moves": np.any(recent.close[:-1] != recent.close[:1], axis=0),
-            "traded_share": np.mean(recent.traded, axis=0),
-            "day_notional_usd": coin_day_notional(panel, market),
+            "eligible": checks.eligible,
+            "reason": checks.reasons(),
+            "day_notional_usd": checks.day_notional_usd,
+            "traded_share": checks.traded_share,
         },
-        index=pd.Index(coins, name="coin", dtype=object),
+        index=pd.Index(list(panel.coins), name="coin", dtype=object),
     )
-    facts["reason"] = [_reason(row, settings) for row in facts.itertuples(index=False)]
-    facts["eligible"] = facts["reason"] == ""
-    table = facts[["eligible", "reason", "day_notional_usd", "traded_share"]]
-    unrecorded = sorted((listed or set()) - set(coins))
+    listed = None if market is None else _listed(market)
+    unrecorded = sorted((listed or set()) - set(panel.coins))
     table = pd.concat([table, _no_candles(unrecorded)]) if unrecorded else table
     table = table.sort_index()
     eligible = tuple(str(coin) for coin in table.index[table["eligible"].to_numpy(dtype=bool)])
-    return Universe(table, eligible, len(coins) if listed is None else len(listed))
+    return Universe(table, eligible, panel.n_coins if listed is None else len(listed))
+
+
+@dataclass(frozen=True, eq=False)
+class CoinChecks:
+    """What decides whether the coins of a panel can be fitted and traded; arrays have shape (n_coins,).
+
+    Attributes
+    ----------
+    day_notional_usd : ndarray
+        NaN where it is unknown.
+    traded_share : ndarray
+        Share of the fit window's bars and the signal bar with a trade.
+    hurdles : list of (ndarray of bool, callable)
+        Who fails one condition, and from a coin's position the sentence that says so; the first that fails is told.
+    """
+
+    day_notional_usd: FloatArray
+    traded_share: FloatArray
+    hurdles: list[tuple[BoolArray, Callable[[int], str]]]
+
+    @classmethod
+    def of(cls, panel: Panel, settings: ScreenSettings, market: MarketState | None = None) -> "CoinChecks":
+        """Check the coins at the panel's last bar."""
+        recent = panel.tail(settings.window + 1)
+        listed = None if market is None else _listed(market)
+        delisted = np.array([listed is not None and coin not in listed for coin in panel.coins], dtype=bool)
+        missing = np.sum(~np.isfinite(recent.close), axis=0)
+        still = ~np.any(recent.close[:-1] != recent.close[:1], axis=0)
+        share, notional = np.mean(recent.traded, axis=0), coin_day_notional(panel, market)
+        hurdles: list[tuple[BoolArray, Callable[[int], str]]] = [
+            (delisted, lambda _: _DELISTED),
+            (missing > 0, lambda i: f"{missing[i]} of the last {settings.window + 1} bars are missing"),
+            (still, lambda _: "its price does not move in the fit window"),
+            (share < settings.min_traded_share, lambda i: _rarely_traded(share[i], settings)),
+            (~np.isfinite(notional), lambda _: "its volume of 24 hours is unknown"),
+            (notional < settings.min_day_notional_usd, lambda i: _small_volume(notional[i], settings)),
+        ]
+        return cls(notional, share, hurdles)
+
+    @property
+    def eligible(self) -> BoolArray:
+        """Which coins fail nothing."""
+        return ~np.any([failed for failed, _ in self.hurdles], axis=0)
+
+    def reasons(self) -> list[str]:
+        """Return why each coin is not eligible; empty for those that are."""
+        said = [""] * len(self.traded_share)
+        for failed, sentence in reversed(self.hurdles):
+            for i in np.flatnonzero(failed).tolist():
+                said[i] = sentence(i)
+        return said
 
 
 def coin_day_notional(panel: Panel, market: MarketState | None) -> FloatArray:
@@ -96,22 +143,14 @@ def _listed(market: MarketState) -> set[str]:
     return set(names[~market.contexts["is_delisted"].to_numpy(dtype=bool)])
 
 
-def _reason(coin: "pd.Series", settings: ScreenSettings) -> str:
-    if not coin.listed:
-        return _DELISTED
-    if coin.missing:
-        return f"{coin.missing} of the last {settings.window + 1} bars are missing"
-    if not coin.moves:
-        return "its price does not move in the fit window"
-    if coin.traded_share < settings.min_traded_share:
-        needed = 100 * settings.min_traded_share
-        return f"it traded in {told_apart(100 * coin.traded_share, needed, 0)}% of bars, needs {stated(needed, 0)}%"
-    if not np.isfinite(coin.day_notional_usd):
-        return "its volume of 24 hours is unknown"
-    if coin.day_notional_usd < settings.min_day_notional_usd:
-        needed = settings.min_day_notional_usd
-        return f"{told_apart(coin.day_notional_usd, needed, 0)} USD traded in 24 hours, needs {stated(needed, 0)}"
-    return ""
+def _rarely_traded(share: float, settings: ScreenSettings) -> str:
+    needed = 100 * settings.min_traded_share
+    return f"it traded in {told_apart(100 * share, needed, 0)}% of bars, needs {stated(needed, 0)}%"
+
+
+def _small_volume(notional: float, settings: ScreenSettings) -> str:
+    needed = settings.min_day_notional_usd
+    return f"{told_apart(notional, needed, 0)} USD traded in 24 hours, needs {stated(needed, 0)}"
 
 
 def _no_candles(coins: list[str]) -> pd.DataFrame:

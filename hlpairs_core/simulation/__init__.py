@@ -10,6 +10,7 @@ from hlpairs_core.simulation.feed_settings import FeedLimits, FeedSettings, Pace
 from hlpairs_core.simulation.limits import Limits
 from hlpairs_core.simulation.listener import run, serve
 from hlpairs_core.simulation.market import SimulatedMarket
+from hlpairs_core.simulation.panels import market_panel
 from hlpairs_core.simulation.planted import PlantedPair
 from hlpairs_core.simulation.playback import Playback
 from hlpairs_core.simulation.playback_server import PlaybackExchange
@@ -30,6 +31,7 @@ __all__ = [
     "PlaybackExchange",
     "SimulatedExchange",
     "SimulatedMarket",
+    "market_panel",
     "replay_market",
     "run",
     "serve",

@@ -26,47 +26,56 @@ class Answer:
         Names of the series.
     y, x : ndarray of int, shape (n_pairs,)
         Positions of the two legs of every pair in `labels`.
+
+    Attributes
+    ----------
+    floats : dict of str to ndarray, shape (n_pairs,)
+        The columns of numbers.
+    lag : ndarray of int, shape (n_pairs,)
+        Lags; -1 where there are none.
+    reason : list of str
+        Why numbers are missing, else "".
     """
 
     def __init__(self, labels: Sequence[Hashable], y: IntArray, x: IntArray) -> None:
         self.y, self.x = y, x
         self._labels = labels
-        self._floats = {name: np.full(len(y), np.nan) for name in _FLOATS}
-        self._lag = np.full(len(y), -1)
+        self.floats = {name: np.full(len(y), np.nan) for name in _FLOATS}
+        self.lag = np.full(len(y), -1)
         self._n_obs = np.zeros(len(y), dtype=np.int64)
-        self._reason = [""] * len(y)
+        self.reason = [""] * len(y)
 
     def put(self, pairs: IntArray, tests: EngleGrangerArrays, n_bars: int) -> None:
         """Take the tests of some pairs, on a window of `n_bars`."""
         for name, values in zip(_FLOATS, _floats(tests), strict=True):
-            self._floats[name][pairs] = values
-        self._lag[pairs] = tests.lag
+            self.floats[name][pairs] = values
+        self.lag[pairs] = tests.lag
         self._n_obs[pairs] = n_bars
         for pair in pairs[np.isnan(tests.t_stat)]:
-            self._reason[pair] = "the ADF regression is singular: the residual hardly moves"
+            self.reason[pair] = "the ADF regression is singular: the residual hardly moves"
         for pair in pairs[tests.collinear]:
-            self._reason[pair] = "the series are collinear: one asset twice"
+            self.reason[pair] = "the series are collinear: one asset twice"
 
     def blame_series(self, pairs: IntArray, problems: Mapping[int, str]) -> None:
         """Say what is wrong with the legs of some pairs, given what is wrong with the series."""
         for pair in pairs:
             legs = (self.y[pair], self.x[pair])
-            self._reason[pair] = "; ".join(f"{self._labels[leg]} {problems[leg]}" for leg in legs if leg in problems)
+            self.reason[pair] = "; ".join(f"{self._labels[leg]} {problems[leg]}" for leg in legs if leg in problems)
 
     def blame_window(self, pairs: IntArray, n_bars: int, problem: str) -> None:
         """Say that the legs of some pairs have too few bars in common."""
         self._n_obs[pairs] = n_bars
         for pair in pairs:
             y, x = self._labels[self.y[pair]], self._labels[self.x[pair]]
-            self._reason[pair] = f"{y} and {x} have too few bars in common: {problem}"
+            self.reason[pair] = f"{y} and {x} have too few bars in common: {problem}"
 
     def frame(self) -> pd.DataFrame:
         """Return the table, one row per pair."""
         names = pd.Index(self._labels, tupleize_cols=False)
-        columns: dict[str, object] = {"y": names.take(self.y), "x": names.take(self.x), **self._floats}
-        columns["lag"] = pd.arrays.IntegerArray(np.maximum(self._lag, 0), self._lag < 0)
+        columns: dict[str, object] = {"y": names.take(self.y), "x": names.take(self.x), **self.floats}
+        columns["lag"] = pd.arrays.IntegerArray(np.maximum(self.lag, 0), self.lag < 0)
         columns["n_obs"] = self._n_obs
-        columns["reason"] = pd.Series(self._reason, dtype=str)
+        columns["reason"] = pd.Series(self.reason, dtype=str)
         return pd.DataFrame({name: columns[name] for name in _COLUMNS})
 
 

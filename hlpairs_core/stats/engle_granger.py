@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hlpairs_core._typing import FloatArray, LagRule, Trend
+from hlpairs_core._typing import FloatArray, IntArray, LagRule, Trend
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.stats._answer import Answer
 from hlpairs_core.stats._batch import engle_granger_from_gram
 from hlpairs_core.stats._gram import LaggedGram
 from hlpairs_core.stats._history import Window, common_windows, dull_series, histories
-from hlpairs_core.stats._inputs import LagPlan, lag_plan, pair_positions, read_log_prices
+from hlpairs_core.stats._inputs import LagPlan, Table, lag_plan, pair_positions, read_log_prices
 from hlpairs_core.stats.mackinnon import check_trend
 
-__all__ = ["engle_granger_pairs"]
+__all__ = ["answer_pairs", "engle_granger_pairs"]
 
 
 def engle_granger_pairs(
@@ -116,6 +116,20 @@ def engle_granger_pairs(
     check_trend(trend)
     table = read_log_prices(log_prices)
     y, x = pair_positions(table.labels, pairs, ordered=ordered)
+    return answer_pairs(table, y, x, lag_rule=lag_rule, max_lag=max_lag, trend=trend, accelerate=accelerate).frame()
+
+
+def answer_pairs(
+    table: Table,
+    y: IntArray,
+    x: IntArray,
+    *,
+    lag_rule: LagRule = "aic",
+    max_lag: int | None = None,
+    trend: Trend = "c",
+    accelerate: bool | None = None,
+) -> Answer:
+    """Test pairs given as positions of columns: the numbers of `engle_granger_pairs`, before they are a table."""
     # A request that the whole table is too short for is refused; a pair with too short a window is explained.
     lag_plan(len(table.values), lag_rule, max_lag, trend)
     found = histories(table)
@@ -128,7 +142,7 @@ def engle_granger_pairs(
             answer.blame_window(window.pairs, window.n_bars, str(error))
         else:
             _test_window(answer, table.values, window, plan, trend, accelerate)
-    return answer.frame()
+    return answer
 
 
 def _test_window(

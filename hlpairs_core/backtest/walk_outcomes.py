@@ -1,0 +1,253 @@
+"""What many candidates earned, all at once: the rules of `simulate_trade` on arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hlpairs_core._typing import BoolArray, FloatArray, IntArray
+from hlpairs_core.backtest.walk_market import WalkMarket
+from hlpairs_core.costs import CostModel, check_integer, square_root_slippage_bps
+from hlpairs_core.exceptions import InputError
+from hlpairs_core.intervals import interval_duration
+from hlpairs_core.market import Panel
+from hlpairs_core.screening import ScreenSettings, leg_weights, spread_zscore
+from hlpairs_core.screening.liquidity import bars_per_day
+
+__all__ = ["OUTCOMES", "realise"]
+
+_AMOUNTS = tuple(f"realised_{name}_bps" for name in ("gross", "fee", "slippage", "funding", "net"))
+OUTCOMES = (*_AMOUNTS, "hold_hours", "entry_time", "exit_time", "exit_reason", "funding_assumed", "unknown")
+"""Columns of a candidate that are known when its trade has ended."""
+
+_REASONS = ("reverted", "horizon", "delisted", "data end", "no entry")
+_REVERTED, _HORIZON, _DELISTED, _DATA_END, _NO_ENTRY = range(5)
+_UNKNOWN = ("", "no entry", "funding", "slippage")
+# Candidates per step: their paths stay in the processor's cache.
+_BATCH = 2048
+
+
+def realise(
+    rows: pd.DataFrame, panel: Panel, *, settings: ScreenSettings, costs: CostModel, delay_bars: int = 0
+) -> pd.DataFrame:
+    """Trade candidates through the bars after their signals: each as `simulate_trade` would.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Candidates of a walk-forward: ``signal_time, y, x, side_y, side_x, alpha, beta, sigma, vol_y_bps,
+        vol_x_bps, day_notional_y_usd, day_notional_x_usd``, all frozen at the signal.
+    panel : Panel
+        Bars before and after the signals; with funding.
+    settings : ScreenSettings
+        ``z_out``, ``horizon_hours``, ``notional_usd``.
+    costs : CostModel
+        Taker fee, slippage model, assumed funding.
+    delay_bars : int
+        Bars that an order comes late: 0 is filled from the first open after the signal on.
+
+    Returns
+    -------
+    DataFrame
+        In the order and with the index of `rows`: ``realised_gross_bps, realised_fee_bps, realised_slippage_bps,
+        realised_funding_bps, realised_net_bps`` (bps of the gross notional at entry, net = gross - fee - slippage +
+        funding), ``hold_hours, entry_time, exit_time, exit_reason`` as in `TradeOutcome`, ``funding_assumed``, and
+        ``unknown``: why an amount is NaN: ``"no entry"``, ``"funding"`` (a due rate is not in the panel and none is
+        assumed), ``"slippage"`` (volume or volatility unknown at the signal), else "".
+
+    Raises
+    ------
+    InputError
+        If the intervals of panel and settings differ, a coin is not in the panel, or a signal has no bar after it.
+    """
+    check_integer("delay_bars", delay_bars, low=0, high=1000)
+    market = WalkMarket(panel, costs.assumed_funding_per_hour)
+    trades = _Trades.of(rows, panel, settings, delay_bars)
+    parts = [slice(start, start + _BATCH) for start in range(0, max(len(rows), 1), _BATCH)]
+    settled = [_settle(market, trades.take(part), settings, costs) for part in parts]
+    columns = {name: np.concatenate([one[name] for one in settled]) for name in settled[0]}
+    return _frame(columns, panel, rows.index)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trades:
+    """What is frozen of N candidates; legs have shape (2, N): y, x."""
+
+    first: IntArray
+    coin: IntArray
+    short: BoolArray
+    alpha: FloatArray
+    beta: FloatArray
+    sigma: FloatArray
+    day_notional_usd: FloatArray
+    day_volatility_bps: FloatArray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, panel: Panel, settings: ScreenSettings, delay_bars: int) -> "_Trades":
+        if panel.interval != settings.interval:
+            raise InputError(
+                f"the panel has {panel.interval} bars and the settings say {settings.interval}: make them agree"
+            )
+        volatility = _legs(rows, "vol_{}_bps") * np.sqrt(bars_per_day(panel.interval))
+        return cls(
+            first=_first_bars(rows["signal_time"], panel) + delay_bars,
+            coin=np.stack([_positions(rows[name], panel) for name in ("y", "x")]),
+            short=np.stack([(rows[name] == "short").to_numpy(dtype=bool) for name in ("side_y", "side_x")]),
+            alpha=rows["alpha"].to_numpy(),
+            beta=rows["beta"].to_numpy(),
+            sigma=rows["sigma"].to_numpy(),
+            day_notional_usd=_legs(rows, "day_notional_{}_usd"),
+            day_volatility_bps=volatility,
+        )
+
+    def take(self, part: slice) -> "_Trades":
+        return _Trades(**{name: values[..., part] for name, values in vars(self).items()})
+
+
+def _legs(rows: pd.DataFrame, name: str) -> FloatArray:
+    return np.stack([rows[name.format(leg)].to_numpy(dtype=np.float64) for leg in ("y", "x")])
+
+
+def _positions(names: pd.Series, panel: Panel) -> IntArray:
+    place = {coin: position for position, coin in enumerate(panel.coins)}
+    codes, known = pd.factorize(names)
+    unknown = [name for name in known if name not in place]
+    if unknown:
+        raise InputError(f"the panel has no {unknown[0]!r}: give the panel that the candidates come from")
+    return np.array([place[name] for name in known], dtype=np.int64)[codes]
+
+
+def _first_bars(signal_time: pd.Series, panel: Panel) -> IntArray:
+    """Return the bar that opens when each signal bar closes."""
+    times = pd.DatetimeIndex(signal_time)
+    bars = panel.time.get_indexer(times)
+    if (bars < 0).any():
+        late = times[int(np.argmax(bars < 0))]
+        raise InputError(f"no bar of the panel opens at {late}: give one that goes on after every signal")
+    return bars.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fills:
+    """Where N trades begin and end: ``end`` is the bar whose open is the time of the exit; prices (2, N)."""
+
+    entry: IntArray
+    end: IntArray
+    reason: IntArray
+    entry_price: FloatArray
+    exit_price: FloatArray
+
+
+def _settle(
+    market: WalkMarket, trades: _Trades, settings: ScreenSettings, costs: CostModel
+) -> dict[str, "FloatArray | IntArray | BoolArray"]:
+    fills = _fills(market, trades, settings)
+    units = np.stack(leg_weights(trades.beta)) * settings.notional_usd / fills.entry_price
+    traded = np.stack([units * fills.entry_price, units * fills.exit_price])
+    # Funding's sign is that of a seller: a short receives a positive rate, and gains when the price falls.
+    sign, bps = np.where(trades.short, 1.0, -1.0), 1e4 / settings.notional_usd
+    of_legs = [market.paid(fills.entry, fills.end, coin) for coin in trades.coin]
+    paid, missing = (np.stack(both) for both in zip(*of_legs, strict=True))
+    unfunded = missing.any(axis=0)
+    gross = bps * np.sum(-sign * (traded[1] - traded[0]), axis=0)
+    fee = bps * costs.taker_fee_bps / 1e4 * np.sum(traded, axis=(0, 1))
+    slippage = bps * np.sum(_slippage_usd(traded, trades, costs), axis=(0, 1))
+    funding = bps * np.sum(sign * paid * units, axis=0)
+    if market.assumed is None:
+        funding = np.where(unfunded, np.nan, funding)
+    out = fills.reason == _NO_ENTRY
+    amounts = (gross, fee, slippage, funding, gross - fee - slippage + funding)
+    unknown = np.select([out, np.isnan(funding), np.isnan(slippage)], [1, 2, 3], default=0)
+    return {
+        **{name: np.where(out, np.nan, amount) for name, amount in zip(_AMOUNTS, amounts, strict=True)},
+        "entry": fills.entry,
+        "end": fills.end,
+        "reason": fills.reason,
+        "funding_assumed": unfunded & ~out & (market.assumed is not None),
+        "unknown": unknown,
+    }
+
+
+def _fills(market: WalkMarket, trades: _Trades, settings: ScreenSettings) -> _Fills:
+    """Fill both legs at the first open at which both trade, and again when z or the clock says so."""
+    panel, (y, x) = market.panel, trades.coin
+    last = market.last_common[y, x]
+    patience = int(settings.horizon_hours / settings.bar_hours)
+    entry = market.next_fill(trades.first, y, x, np.minimum(trades.first + patience, last))
+    entered = entry >= 0
+    # A trade that is never entered is followed from its first bar, and its numbers are thrown away.
+    entry = np.where(entered, entry, np.minimum(trades.first, panel.n_bars - 1))
+    decided, reason = _decisions(panel, trades, entry, last, settings)
+    fill = market.next_fill(decided + 1, y, x, last)
+    ended = np.where(last < panel.n_bars - 1, _DELISTED, _DATA_END)
+    at_close = fill < 0
+    end = np.where(entered, np.where(at_close, last + 1, fill), entry)
+    exit_price = np.where(
+        at_close, panel.close[last, trades.coin], panel.open[np.minimum(end, panel.n_bars - 1), trades.coin]
+    )
+    reason = np.where(entered, np.where(at_close, ended, reason), _NO_ENTRY)
+    return _Fills(entry, end, reason, panel.open[entry, trades.coin], exit_price)
+
+
+def _decisions(
+    panel: Panel, trades: _Trades, entry: IntArray, last: IntArray, settings: ScreenSettings
+) -> tuple[IntArray, IntArray]:
+    """Return the first bar whose close asks for the exit, and why; the bar may lie after the data."""
+    longest = _longest_hold(settings)
+    bars = entry[:, None] + np.arange(longest)
+    there = bars <= last[:, None]
+    bars = np.minimum(bars, panel.n_bars - 1)
+    y, x = trades.coin
+    zscore = spread_zscore(
+        panel.close[bars, y[:, None]],
+        panel.close[bars, x[:, None]],
+        alpha=trades.alpha[:, None],
+        beta=trades.beta[:, None],
+        mean=0.0,
+        sigma=trades.sigma[:, None],
+    )
+    direction = np.where(trades.short[0], 1.0, -1.0)
+    back = there & (direction[:, None] * zscore <= settings.z_out)
+    reverted = back.any(axis=1)
+    decided = entry + np.where(reverted, np.argmax(back, axis=1), longest - 1)
+    return decided, np.where(reverted, _REVERTED, _HORIZON)
+
+
+def _longest_hold(settings: ScreenSettings) -> int:
+    """Return the first number of bars that is as long as the horizon; the quotient itself may be off by rounding."""
+    bars = max(1, int(settings.horizon_hours / settings.bar_hours) - 1)
+    while bars * settings.bar_hours < settings.horizon_hours:
+        bars += 1
+    return bars
+
+
+def _slippage_usd(traded: FloatArray, trades: _Trades, costs: CostModel) -> FloatArray:
+    # A trade without prices has no notional either: what is thrown away must not look negative.
+    notional = np.where(traded >= 0, traded, 0.0)
+    bps = square_root_slippage_bps(
+        notional,
+        day_notional_usd=trades.day_notional_usd,
+        day_volatility_bps=trades.day_volatility_bps,
+        half_spread_bps=costs.half_spread_bps,
+        coefficient=costs.impact_coefficient,
+    )
+    return np.asarray(traded * bps / 1e4)
+
+
+def _frame(columns: dict[str, "FloatArray | IntArray | BoolArray"], panel: Panel, index: pd.Index) -> pd.DataFrame:
+    step, out = interval_duration(panel.interval), columns["reason"] == _NO_ENTRY
+    entry = panel.time[columns["entry"]]
+    hours = (columns["end"] - columns["entry"]) * (step / pd.Timedelta(hours=1))
+    exits = entry + (columns["end"] - columns["entry"]) * step
+    return pd.DataFrame(
+        {
+            **{name: columns[name] for name in _AMOUNTS},
+            "hold_hours": np.where(out, np.nan, hours),
+            "entry_time": entry.where(~out),
+            "exit_time": exits.where(~out),
+            "exit_reason": pd.Categorical.from_codes(columns["reason"], categories=list(_REASONS)),
+            "funding_assumed": columns["funding_assumed"],
+            "unknown": pd.Categorical.from_codes(columns["unknown"], categories=list(_UNKNOWN)),
+        },
+        index=index,
+    )[list(OUTCOMES)]
