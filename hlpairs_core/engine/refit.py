@@ -18,7 +18,7 @@ from hlpairs_core.costs import CostModel
 from hlpairs_core.engine.kept_screens import screen_table
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import MarketState, Panel
-from hlpairs_core.screening import ScreenResult, ScreenSettings, screen
+from hlpairs_core.screening import ConsecutiveTests, ScreenResult, ScreenSettings, screen
 from hlpairs_core.store import ScreenTable
 
 __all__ = ["Refitter", "ScreenJob", "ScreenedBar", "screen_bar"]
@@ -68,8 +68,14 @@ class ScreenedBar:
     seconds: float
 
 
+# What a worker knows of the last bar: each thread that works its own.
+_kept = threading.local()
+
+
 def screen_bar(job: ScreenJob) -> ScreenedBar:
-    """Screen one bar."""
+    """Screen one bar; where it follows the one that this worker screened last, by what has changed since."""
+    if not hasattr(_kept, "tests"):
+        _kept.tests = ConsecutiveTests()
     started = time.perf_counter()
     panel = Panel.from_candles(
         job.candles,
@@ -77,7 +83,7 @@ def screen_bar(job: ScreenJob) -> ScreenedBar:
         interval=job.settings.interval,
         end=job.closed_at,
     )
-    result = screen(panel, settings=job.settings, costs=job.costs, market=job.market)
+    result = screen(panel, settings=job.settings, costs=job.costs, market=job.market, test=_kept.tests)
     return ScreenedBar(_best(result, job.best), screen_table(result), time.perf_counter() - started)
 
 

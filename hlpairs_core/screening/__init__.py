@@ -1,6 +1,7 @@
 """From closed bars to the best pair, its expected net edge after all costs, and whether it qualifies."""
 
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS, Candidate
+from hlpairs_core.screening.consecutive import ConsecutiveTests
 from hlpairs_core.screening.edge import ExpectedEdge, expected_edge, leg_weights, spread_zscore
 from hlpairs_core.screening.gates import GATES
 from hlpairs_core.screening.liquidity import day_notional_usd, day_volatility_bps
@@ -19,6 +20,7 @@ __all__ = [
     "DEFAULT_SETTINGS",
     "GATES",
     "Candidate",
+    "ConsecutiveTests",
     "ExpectedEdge",
     "Funnel",
     "ScreenResult",

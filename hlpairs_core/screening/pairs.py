@@ -1,6 +1,7 @@
 """From eligible coins to tested pairs: orientation, dependence, cointegration."""
 
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,18 @@ from hlpairs_core._typing import BoolArray, FloatArray, IntArray, StrArray
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.screening.settings import ScreenSettings
 
-__all__ = ["DependentPairs", "PairTests", "cointegration_tests", "dependent_pairs", "orient_pairs"]
+if TYPE_CHECKING:
+    from hlpairs_core.stats._answer import Answer
+
+__all__ = [
+    "DependentPairs",
+    "PairTests",
+    "cointegration_tests",
+    "dependent_pairs",
+    "filtered_pairs",
+    "judged_tests",
+    "orient_pairs",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +138,6 @@ def cointegration_tests(window: Panel, settings: ScreenSettings) -> PairTests:
         Dependence filter and lag rule.
     """
     # scipy is loaded by the first screen, not by whoever imports this package to mark its result.
-    from hlpairs_core.stats import benjamini_yekutieli
     from hlpairs_core.stats._inputs import read_log_prices
     from hlpairs_core.stats.engle_granger import answer_pairs
 
@@ -134,6 +145,13 @@ def cointegration_tests(window: Panel, settings: ScreenSettings) -> PairTests:
     tests = answer_pairs(
         read_log_prices(np.log(window.close)), pairs.y, pairs.x, lag_rule=settings.lag_rule, max_lag=settings.max_lag
     )
+    return judged_tests(pairs, tests, settings)
+
+
+def judged_tests(pairs: DependentPairs, tests: "Answer", settings: ScreenSettings) -> PairTests:
+    """Put the tests of all dependent pairs together, with their q-values and in hours."""
+    from hlpairs_core.stats import benjamini_yekutieli
+
     reason, found = np.array(tests.reason, dtype=object), tests.floats
     judged = reason == ""
     t_stat, p_value, sigma = (np.where(judged, found[name], np.nan) for name in ("t_stat", "p_value", "resid_std"))
@@ -160,9 +178,14 @@ def dependent_pairs(window: Panel, settings: ScreenSettings) -> DependentPairs:
     """Orient all pairs of a fit window and keep those that pass the dependence filter."""
     from hlpairs_core.stats import dependence
 
-    y, x = orient_pairs(window.coins, np.median(window.notional, axis=0))
     returns = np.diff(np.log(window.close), axis=0)
-    rho = dependence(returns, method=settings.dependence_method)[y, x]
+    return filtered_pairs(window, settings, dependence(returns, method=settings.dependence_method))
+
+
+def filtered_pairs(window: Panel, settings: ScreenSettings, correlation: FloatArray) -> DependentPairs:
+    """Do so with the correlations of all coins, shape (n_coins, n_coins), at hand."""
+    y, x = orient_pairs(window.coins, np.median(window.notional, axis=0))
+    rho = correlation[y, x]
     kept = _dependent(rho, settings)
     return DependentPairs(len(y), y[kept], x[kept], rho[kept])
 

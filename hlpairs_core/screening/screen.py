@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
@@ -6,7 +8,7 @@ from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.state import MarketState
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS
 from hlpairs_core.screening.judge import JudgedPairs, judge_pairs
-from hlpairs_core.screening.pairs import cointegration_tests
+from hlpairs_core.screening.pairs import PairTests, cointegration_tests
 from hlpairs_core.screening.priced import coin_facts
 from hlpairs_core.screening.ranking import nearest_miss, top_candidate
 from hlpairs_core.screening.result import Funnel, ScreenResult
@@ -26,6 +28,7 @@ def screen(
     settings: ScreenSettings = DEFAULT_SETTINGS,
     costs: CostModel = DEFAULT_COSTS,
     market: MarketState | None = None,
+    test: Callable[[Panel, ScreenSettings], PairTests] = cointegration_tests,
 ) -> ScreenResult:
     """Find the pair with the largest expected net edge at the panel's last closed bar.
 
@@ -41,6 +44,8 @@ def screen(
         What the exchange says now. It decides which coins are listed, their 24-hour notional, funding rates,
         maximum leverage and books. Without it: every coin of the panel, its last 24 hours, no leverage limit,
         the square-root law.
+    test : callable
+        Tests the pairs of the fit window. A `ConsecutiveTests`, kept from bar to bar, spares much of the work.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def screen(
     judged = _NO_PAIRS
     if len(universe.coins) >= 2:
         known = panel.select(universe.coins)
-        tests = cointegration_tests(known.tail(settings.window + 1).rows(0, settings.window), settings)
+        tests = test(known.tail(settings.window + 1).rows(0, settings.window), settings)
         facts = coin_facts(known, settings, costs, market)
         judged = judge_pairs(tests, facts, panel.closed_at, settings=settings, costs=costs)
     return _result(panel, universe, judged, settings=settings, costs=costs, market=market)

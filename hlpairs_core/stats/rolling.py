@@ -180,13 +180,16 @@ class RollingScreen:
 
     def tests(self, pairs: Iterable[tuple[Hashable, Hashable]] | None = None) -> pd.DataFrame:
         """Return the table of `engle_granger_pairs` for the window as it is now."""
-        answer = Answer(self.labels, *pair_positions(self.labels, pairs))
+        return self.answer(*pair_positions(self.labels, pairs)).frame()
+
+    def answer(self, y: IntArray, x: IntArray) -> Answer:
+        """Test pairs given as positions of columns: the numbers of `tests`, before they are a table."""
+        answer = Answer(self.labels, y, x)
         _, gram = self._panel()
         sound = self._judgeable(answer)
-        y, x = answer.y[sound], answer.x[sound]
-        tests = engle_granger_from_gram(gram, y, x, self._plan, accelerate=self._accelerate)
+        tests = engle_granger_from_gram(gram, y[sound], x[sound], self._plan, accelerate=self._accelerate)
         answer.put(sound, tests, gram.n_bars)
-        return answer.frame()
+        return answer
 
     def reversion(self, pairs: Iterable[tuple[Hashable, Hashable]] | None = None) -> pd.DataFrame:
         """Return the table of `reversion_pairs` for the window as it is now."""
