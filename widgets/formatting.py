@@ -15,6 +15,7 @@ __all__ = [
     "hours",
     "number",
     "probability",
+    "share",
     "signed",
     "text",
     "usd",
@@ -136,6 +137,14 @@ def probability(value: object) -> str:
     if known is None:
         return UNKNOWN
     return "<0.0001" if 0 <= known < 0.0001 else f"{known:.4f}"
+
+
+def share(value: object) -> str:
+    """Return a share of a whole in percent, below 1 % with a decimal."""
+    known = finite(value)
+    if known is None:
+        return UNKNOWN
+    return f"{100 * known:.{1 if known < 0.01 else 0}f}%"
 
 
 def utc_time(iso: object, *, seconds: bool = True, date: bool = False) -> str:

@@ -226,7 +226,8 @@ def _funnel_html(view: PageView) -> str:
         luck = f" <small>({escape(view.funnel.luck)})</small>" if label == "cointegrated" else ""
         arrow = '<span class="hlp-arrow" aria-hidden="true">→</span> ' if index else ""
         items.append(f"<li>{arrow}<b>{escape(amount)}</b> {escape(label)}{luck}</li>")
+    best = f"<p>{escape(view.funnel.luck_of_best)}</p>" if view.funnel.luck_of_best else ""
     return (
         '<section class="hlp-funnel" aria-labelledby="hlp-funnel"><h2 id="hlp-funnel">From the universe to the answer'
-        f"</h2><ol>{''.join(items)}</ol></section>"
+        f"</h2><ol>{''.join(items)}</ol>{best}</section>"
     )

@@ -88,7 +88,7 @@ def page_view(payload: Mapping[str, Any], *, selected: str | None = None) -> Pag
         verdict=show.text(payload["verdict"]["text"]),
         context=_context(payload),
         notices=tuple(_problem(problem) for problem in payload["problems"]),
-        funnel=_funnel(payload["funnel"]),
+        funnel=_funnel(payload["funnel"], payload["luck"]),
         footnotes=_footnotes(payload),
         message_age=age,
     )
@@ -220,7 +220,7 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
     )
 
 
-def _funnel(funnel: Mapping[str, Any] | None) -> FunnelView | None:
+def _funnel(funnel: Mapping[str, Any] | None, best: Mapping[str, Any] | None) -> FunnelView | None:
     if funnel is None:
         return None
     luck = by_luck(funnel["expected_by_luck"])
@@ -231,7 +231,19 @@ def _funnel(funnel: Mapping[str, Any] | None) -> FunnelView | None:
         ("pairs_at_entry", "at entry"),
         ("pairs_qualifying", "qualify"),
     )
-    return FunnelView(tuple((show.count(funnel[name]), label) for name, label in steps), f"luck alone: {luck}")
+    counts = tuple((show.count(funnel[name]), label) for name, label in steps)
+    return FunnelView(counts, f"luck alone: {luck}", _luck_of_best(best))
+
+
+def _luck_of_best(best: Mapping[str, Any] | None) -> str:
+    if best is None:
+        return ""
+    return (
+        f"The best test of this bar has t = {show.number(best['t_stat'], 2)}. "
+        "Among as many pairs that only move alike, none of them cointegrated, "
+        f"the best one looks as good {show.share(best['chance'])} of the time "
+        f"({show.count(best['screens'])} null screens)."
+    )
 
 
 def _footnotes(payload: Mapping[str, Any]) -> tuple[str, ...]:

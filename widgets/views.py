@@ -60,10 +60,11 @@ class RunnerView:
 
 @dataclass(frozen=True)
 class FunnelView:
-    """The gates of the screen, in order: how many are left and what they are."""
+    """The gates of the screen, in order: how many are left and what they are; and what luck alone would make."""
 
     steps: tuple[tuple[str, str], ...]
     luck: str
+    luck_of_best: str
 
 
 @dataclass(frozen=True)

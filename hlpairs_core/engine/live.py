@@ -23,6 +23,7 @@ from hlpairs_core.engine.gatherer import Gatherer
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.kept_screens import KeptScreens
 from hlpairs_core.engine.metrics import Metrics
+from hlpairs_core.engine.null_screens import NullScreens
 from hlpairs_core.engine.polls import Polls
 from hlpairs_core.engine.recorder import MINUTES_AT_ONCE, Recorder
 from hlpairs_core.engine.refit import Refitter
@@ -59,8 +60,8 @@ class Surroundings:
         What is known, who listens, and the instruments.
     settings, costs : ScreenSettings, CostModel
         What to look for.
-    refitter : Refitter
-        The worker that screens.
+    refitter, idler : Refitter
+        The worker that screens, and one for what nobody waits for.
     shortlist : int
         Of how many of the best pairs the books are wanted.
     clock, sleep : callable
@@ -78,6 +79,7 @@ class Surroundings:
     settings: ScreenSettings
     costs: CostModel
     refitter: Refitter
+    idler: Refitter
     shortlist: int = SHORTLIST
     clock: Callable[[], float] = field(default=time.time)
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep)
@@ -124,6 +126,9 @@ class LiveEngine:
         )
         self.feed = None if stream is None else self._feed(stream)
         self.filler = self._filler()
+        self.null_screens = NullScreens(
+            history=around.history, state=state, settings=around.settings, worker=around.idler, sleep=around.sleep
+        )
         self.recorder = None if self.minutes is None else self._recorder(self.minutes)
 
     @property
@@ -153,6 +158,7 @@ class LiveEngine:
             "screens": self.kept_screens.step,
             "backfill": self.filler.step,
             "watch": self.watch.step,
+            "null screens": self.null_screens.step,
         }
         if self.feed is not None:
             works |= {"feed": self.feed.read, "subscriptions": self.feed.follow}

@@ -12,7 +12,7 @@ from hlpairs_core.engine.history import History
 from hlpairs_core.engine.live import LiveEngine, Surroundings
 from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.problems import Problems, forever
-from hlpairs_core.engine.refit import Refitter
+from hlpairs_core.engine.refit import Refitter, spawn_idle
 from hlpairs_core.engine.server import Hub
 from hlpairs_core.engine.snapshot import build_payload
 from hlpairs_core.engine.source import EngineSource
@@ -86,8 +86,9 @@ async def run_live(
         stack.callback(journal.close)
         screens = await asyncio.to_thread(Screens, folder / SCREENS, clock)
         stack.callback(screens.close)
-        refitter = Refitter()
+        refitter, idler = Refitter(), Refitter(spawn_idle)
         stack.callback(refitter.close)
+        stack.callback(idler.close)
         around = Surroundings(
             client=client,
             budget=budget,
@@ -100,6 +101,7 @@ async def run_live(
             settings=screening,
             costs=costs,
             refitter=refitter,
+            idler=idler,
             clock=clock,
         )
         stream = await stack.enter_async_context(open_stream(client, tap, clock))

@@ -12,6 +12,7 @@ __all__ = [
     "Bar",
     "Funnel",
     "Loading",
+    "LuckOfBest",
     "Market",
     "Problem",
     "Row",
@@ -108,6 +109,14 @@ class Funnel(TypedDict):
     pairs_qualifying: int
 
 
+class LuckOfBest(TypedDict):
+    """The best test of the bar, and how often luck alone gives one as good among as many pairs."""
+
+    t_stat: float
+    chance: float  # (1 + null screens with a best t as small) / (1 + null screens)
+    screens: int
+
+
 class Loading(TypedDict):
     """Progress of what is still being fetched."""
 
@@ -173,6 +182,7 @@ class TopPayload(TypedDict):
     nearest_miss: Row | None
     runners_up: list[Row]
     funnel: Funnel | None
+    luck: LuckOfBest | None
     loading: Loading | None
     problems: list[Problem]
     settings: Settings

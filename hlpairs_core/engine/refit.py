@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,10 @@ from hlpairs_core.market import MarketState, Panel
 from hlpairs_core.screening import ConsecutiveTests, ScreenResult, ScreenSettings, screen
 from hlpairs_core.store import ScreenTable
 
-__all__ = ["Refitter", "ScreenJob", "ScreenedBar", "screen_bar"]
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+__all__ = ["Refitter", "ScreenJob", "ScreenedBar", "screen_bar", "spawn_idle"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,8 @@ class ScreenedBar:
     seconds: float
 
 
+# How far the work that nobody waits for stands back.
+IDLE = 10
 # What a worker knows of the last bar: each thread that works its own.
 _kept = threading.local()
 
@@ -95,13 +101,19 @@ def _best(result: ScreenResult, count: int) -> ScreenResult:
     return replace(result, candidates=pairs[wanted].reset_index(drop=True))
 
 
-def _spawn() -> Executor:
+def _spawn(niceness: int = 0) -> Executor:
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_belong_to_parent)
+    return ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_belong_to_parent, initargs=(niceness,))
 
 
-def _belong_to_parent() -> None:
+def spawn_idle() -> Executor:
+    """Make a worker that gets the processor when nothing else wants it."""
+    return _spawn(IDLE)
+
+
+def _belong_to_parent(niceness: int) -> None:
     """In the worker: leave Ctrl-C to the engine, and end with it whatever the way it died."""
+    os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -134,10 +146,14 @@ class Refitter:
         EngineError
             If the worker died; the next call starts a new one.
         """
+        return await self.call(screen_bar, job)
+
+    async def call(self, work: Callable[[Job], Result], job: Job) -> Result:
+        """Do any other work in the worker; as `run`."""
         if self._executor is None:
             self._executor = self._make()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, screen_bar, job)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work, job)
         except BrokenProcessPool as error:
             self.close()
             raise EngineError("the worker that screens died (out of memory?): a new one takes the next bar") from error

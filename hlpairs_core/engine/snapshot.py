@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, cast
 
+import numpy as np
 import pandas as pd
 
-from hlpairs_core.engine.payload import Bar, Funnel, Market, Row, Sparkline, TopPayload, Verdict, iso
+from hlpairs_core.engine.luck import LuckDraws
+from hlpairs_core.engine.payload import Bar, Funnel, LuckOfBest, Market, Row, Sparkline, TopPayload, Verdict, iso
 from hlpairs_core.engine.state import Selection, State
 
 __all__ = ["build_payload", "describe_market", "summary", "without_sparklines"]
@@ -50,6 +52,7 @@ def build_payload(state: State, *, now: float) -> TopPayload:
         nearest_miss=miss,
         runners_up=rows[1:] if top or miss else rows,
         funnel=cast("Funnel", asdict(result.funnel)) if result is not None else None,
+        luck=_luck(selection, state.luck),
         loading=state.loading,
         problems=state.problems.all(),
         settings=state.settings,
@@ -121,6 +124,18 @@ def _coverage(selection: Selection) -> str:
         word = " The" if selection.is_final else " Provisional: the"
         return f"{word} candles of {guessed} of {wanted} coins are not confirmed by the exchange."
     return ""
+
+
+def _luck(selection: Selection | None, draws: LuckDraws | None) -> LuckOfBest | None:
+    """Say how often luck alone gives a test as good as the best one of a bar; None while that is not known."""
+    if selection is None or draws is None:
+        return None
+    t_stat = selection.table.rows["t_stat"]
+    known = t_stat[np.isfinite(t_stat)]
+    if not len(known):
+        return None
+    best = float(known.min())
+    return LuckOfBest(t_stat=best, chance=draws.chance_of(best), screens=len(draws.best))
 
 
 def _bar(selection: Selection, state: State, now: float) -> Bar:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from hlpairs_core.engine.luck import LuckDraws
 from hlpairs_core.engine.marks import Marks
 from hlpairs_core.engine.payload import Loading, Settings
 from hlpairs_core.engine.problems import Problems
@@ -99,6 +100,7 @@ class State:
     screened: pd.Timestamp | None = None  # open of the newest bar that was screened
     empty: str | None = None  # why no pair can be formed
     loading: Loading | None = None
+    luck: LuckDraws | None = None  # null screens of a day's window
 
     def hear(self, stamp: MarketStamp) -> None:
         """Take over the market's clock from a message.

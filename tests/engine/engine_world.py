@@ -146,7 +146,7 @@ class World:
         self.history = History(self.market_folder, "1h", files=self.disk)
         self.journal = Journal(self.market_folder / "journal.sqlite", self.clock)
         self.screens = Screens(self.market_folder / "screens.sqlite", self.clock)
-        self.refitter = Refitter(lambda: ThreadPoolExecutor(1))
+        self.refitter, self.idler = Refitter(lambda: ThreadPoolExecutor(1)), Refitter(lambda: ThreadPoolExecutor(1))
         around = Surroundings(
             client=self.client,
             budget=self.budget,
@@ -159,6 +159,7 @@ class World:
             settings=self.settings,
             costs=CostModel(),
             refitter=self.refitter,
+            idler=self.idler,
             shortlist=self.shortlist,
             clock=self.clock,
             sleep=self.sleep,
@@ -209,6 +210,7 @@ class World:
 
     async def close(self) -> None:
         self.refitter.close()
+        self.idler.close()
         self.journal.close()
         self.screens.close()
         await self.client.aclose()

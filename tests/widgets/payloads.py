@@ -98,6 +98,7 @@ def payload(*, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
             "pays for fees, slippage and funding.",
         },
         "top": top, "nearest_miss": None, "runners_up": runners_up(now),
+        "luck": {"t_stat": -5.88, "chance": 0.391, "screens": 500},
         "funnel": {
             "coins_listed": 187, "coins_eligible": 163, "pairs": 13_203, "pairs_dependent": 4_118,
             "pairs_cointegrated": 640, "expected_by_luck": 660.15, "pairs_at_entry": 41,
@@ -130,7 +131,7 @@ def none_qualifies(now: datetime = NOW) -> dict[str, Any]:
 
 
 def loading(now: datetime = NOW) -> dict[str, Any]:
-    made = payload(now=now, top=None, phase="loading", bar=None, funnel=None, runners_up=[], updated_at=None)
+    made = payload(now=now, top=None, phase="loading", bar=None, funnel=None, luck=None, runners_up=[], updated_at=None)
     made["message_age_seconds"] = None
     made["loading"] = {"stage": "candles", "done": 142, "total": 187, "text": "142 of 187 coins"}
     made["verdict"] = {"qualifies": False, "text": "Fetching two weeks of hourly candles.", "calibrated": False}

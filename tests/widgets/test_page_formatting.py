@@ -91,3 +91,10 @@ def test_text_that_is_no_time_is_refused():
 def test_a_count_must_be_known():
     with pytest.raises(TypeError, match="expected a count"):
         show.whole(None)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.391, "39%"), (1.0, "100%"), (0.002, "0.2%"), (None, "—"), (float("nan"), "—")]
+)
+def test_a_share_is_in_percent(value, said):
+    assert show.share(value) == said

@@ -94,6 +94,19 @@ def test_a_problem_says_since_when_and_when_it_is_tried_again(text):
     assert notice.text == "429. Trying again in 8 s."
 
 
+def test_the_best_test_of_a_bar_stands_beside_what_luck_alone_gives():
+    funnel = page_view(payloads.none_qualifies()).funnel
+    assert funnel.luck_of_best == (
+        "The best test of this bar has t = −5.88. Among as many pairs that only move alike, none of them cointegrated, "
+        "the best one looks as good 39% of the time (500 null screens)."
+    )
+
+
+def test_nothing_is_said_of_luck_before_the_null_screens_are_drawn():
+    funnel = page_view(payloads.payload(luck=None)).funnel
+    assert funnel.luck_of_best == ""
+
+
 def test_the_funnel_names_what_luck_alone_would_pass():
     funnel = page_view(payloads.none_qualifies()).funnel
     assert funnel.steps == (
