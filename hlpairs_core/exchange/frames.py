@@ -240,8 +240,10 @@ def _values(data: Record, time: int) -> Candle:
     opened, high, low, close = (data.decimal(key, "positive") for key in "ohlc")
     if not low <= min(opened, close) <= max(opened, close) <= high:
         raise data.refuse("l", f"low {low!r}, open {opened!r}, close {close!r} and high {high!r} are out of order")
-    volume = data.decimal("v", "non-negative")
-    return Candle(time, opened, high, low, close, volume, data.integer("n", least=0, most=_MOST_TRADES))
+    volume, trades = data.decimal("v", "non-negative"), data.integer("n", least=0, most=_MOST_TRADES)
+    if trades and volume == 0:
+        raise data.refuse("v", f"there is no volume in {trades} trades")
+    return Candle(time, opened, high, low, close, volume, trades)
 
 
 _SPOT_NUMBERS: dict[str, tuple[str, Sign]] = {

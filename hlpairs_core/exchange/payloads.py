@@ -72,7 +72,7 @@ def parse_candles(request: str, value: object, *, coin: str, interval: str) -> p
     ------
     MalformedPayload
         If a field is missing or unfit, a candle is another coin's or interval's, or its low, open, close and
-        high are out of order.
+        high are out of order, or it has trades and no volume.
     """
     times: list[int] = []
     rows: list[tuple[float, ...]] = []
@@ -90,7 +90,11 @@ def _candle(candle: Record) -> tuple[float, ...]:
         raise candle.refuse("l", f"the low {low!r} is above the open {opened!r} or the close {close!r}")
     if not max(opened, close) <= high:
         raise candle.refuse("h", f"the high {high!r} is below the open {opened!r} or the close {close!r}")
-    return opened, high, low, close, candle.decimal("v", "non-negative")
+    volume = candle.decimal("v", "non-negative")
+    trades = candle.raw_or("n", None)
+    if volume == 0 and trades not in (0, None):
+        raise candle.refuse("v", f"there is no volume in {trades!r} trades")
+    return opened, high, low, close, volume
 
 
 def parse_funding(request: str, value: object, *, coin: str) -> pd.DataFrame:

@@ -25,8 +25,8 @@ LONGEST_SILENCE = 15.0
 CALM_SECONDS, STORM_SECONDS = 10.0, 45.0
 COINS = ("SOL", "ETH", "CRV")
 LOST = ("trades", "bbo", "l2Book", "activeAssetCtx", "allMids")
-# 0 is a rate of funding and a volume like any other, so that a lie about it cannot be told: see docs/resilience.md.
-PRICES = ("metaAndAssetCtxs", "allMids", "l2Book")
+# 0 is a rate of funding like any other, so that a lie about it cannot be told: see docs/resilience.md.
+NOT_FUNDING = ("metaAndAssetCtxs", "allMids", "candleSnapshot", "l2Book")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _fault(rng: random.Random) -> Fault:
     if kind in ("feed-kill", "unlisted", "delisted"):
         options["coin"] = rng.choice(COINS)
     if kind == "zero":
-        options["only"] = rng.choice(PRICES)
+        options["only"] = rng.choice(NOT_FUNDING)
     if kind in ("feed-mute", "feed-stall", "feed-lose", "delisted"):
         options |= _silence(kind, rng)
     if kind in ("huge", "feed-huge"):

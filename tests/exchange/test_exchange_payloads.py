@@ -117,6 +117,17 @@ async def test_a_candle_whose_prices_are_out_of_order_is_refused(fields: dict[st
     assert caught.value.field == at
 
 
+async def test_a_candle_of_trades_without_a_volume_is_refused():
+    with pytest.raises(MalformedPayload, match="there is no volume in 12 trades") as caught:
+        await ask("candles", Exchange(candleSnapshot=[candle(v="0.0", n=12)]))
+    assert caught.value.field == "[0].v"
+
+
+async def test_a_candle_without_trades_has_no_volume():
+    frame = await ask("candles", Exchange(candleSnapshot=[candle(v="0.0", n=0)]))
+    assert frame["volume"].tolist() == [0.0]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     spelled(

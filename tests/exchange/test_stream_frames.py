@@ -186,6 +186,7 @@ UNFIT_NEWS = {
     "candle with the low above": ("candle", {**candle(), "l": "101.0"}),
     "candle with the high below": ("candle", {**candle(), "h": "99.0"}),
     "candle of negative volume": ("candle", {**candle(), "v": "-1.0"}),
+    "candle of trades without volume": ("candle", {**candle(), "v": "0.0", "n": 3}),
     "candle of negative count": ("candle", {**candle(), "n": -1}),
     "candle in a list": ("candle", [candle()]),
     "trades as an object": ("trades", trade()),
