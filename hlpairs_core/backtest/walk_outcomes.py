@@ -114,7 +114,7 @@ def _positions(names: pd.Series, panel: Panel) -> IntArray:
     unknown = [name for name in known if name not in place]
     if unknown:
         raise InputError(f"the panel has no {unknown[0]!r}: give the panel that the candidates come from")
-    return np.array([place[name] for name in known], dtype=np.int64)[codes]
+    return np.asarray(np.array([place[name] for name in known], dtype=np.int64)[codes])
 
 
 def _first_bars(signal_time: pd.Series, panel: Panel) -> IntArray:
@@ -124,7 +124,7 @@ def _first_bars(signal_time: pd.Series, panel: Panel) -> IntArray:
     if (bars < 0).any():
         late = times[int(np.argmax(bars < 0))]
         raise InputError(f"no bar of the panel opens at {late}: give one that goes on after every signal")
-    return bars.astype(np.int64)
+    return np.asarray(bars, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
