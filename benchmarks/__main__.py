@@ -2,7 +2,17 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import backfill, engle_granger, latency, rolling, screen_growth, simulated_market, store, ticks
+from benchmarks import (
+    backfill,
+    engle_granger,
+    latency,
+    rolling,
+    screen_growth,
+    simulated_market,
+    store,
+    ticks,
+    walk_forward,
+)
 from benchmarks.report import Report, machine
 
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
@@ -14,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "ticks": ticks.run,
     "latency": latency.run,
     "backfill": backfill.run,
+    "walk_forward": walk_forward.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks")
