@@ -6,6 +6,7 @@ would take days. Times are the processor's.
 
 import cProfile
 import pstats
+import time
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.simulation import market_panel, synthetic_market
 
 N_COINS, N_BARS, SPARE_COINS = 100, 4320, 20
-SAMPLE_PAIRS, PROFILED_BARS = 60, 60
+SAMPLE_PAIRS, PROFILED_BARS = 100, 60
 SETTINGS, COSTS = ScreenSettings(), CostModel()
 
 # Which function's time is which part's; each is called by none of the others.
@@ -34,6 +35,7 @@ PARTS = {
     "regressions of all pairs": ("_batch.py", "engle_granger_from_gram"),
     "q-values": ("multiplicity.py", "benjamini_yekutieli"),
     "costs and expected edge": ("priced.py", "price_pairs"),
+    "volume, volatility, funding": ("priced.py", "coin_facts"),
     "features of candidates": ("walk_features.py", "describe_candidates"),
 }
 
@@ -44,18 +46,20 @@ def run(data: Path | None) -> Report:
     """Walk a synthetic market or, given recordings, their most liquid coins."""
     panel, what = _synthetic() if data is None else _recorded(data)
     walks: list[WalkForward] = []
+    before = _statsmodels_seconds(panel)
     seconds = processor_seconds(lambda: walks.append(_walk(panel)))
     walked = walks[0]
     outcomes = processor_seconds(partial(realise, walked.rows, panel, settings=SETTINGS, costs=COSTS))
     tests = int(walked.bars["n_tests"].sum())
-    peer = _statsmodels_seconds(panel)
+    # Neighbours on the machine slow a measurement down: the peer's better one counts.
+    peer = min(before, _statsmodels_seconds(panel))
     rows = [
         ("market", what),
         ("walked", f"{len(walked.bars):,} bars, {tests:,} tests, {len(walked.rows):,} candidates traded"),
         ("took", f"{seconds:.0f} s, {1e3 * seconds / len(walked.bars):.1f} ms a bar, engine {_engine()}"),
         ("outcomes", f"{outcomes:.1f} s of it, {1e6 * outcomes / len(walked.rows):.1f} µs a candidate"),
-        ("statsmodels", f"{peer * tests:,.0f} s for the tests alone, extrapolated from {SAMPLE_PAIRS} pairs at random "
-                        f"bars ({1e3 * peer:.1f} ms each): {peer * tests / seconds:,.0f} times"),
+        ("statsmodels", f"{peer * tests:,.0f} s for the tests alone, {peer * tests / seconds:,.0f} times as long"),
+        ("", f"extrapolated from the faster of two samples of {SAMPLE_PAIRS} tests, {1e3 * peer:.1f} ms each"),
         *_where(panel, seconds / len(walked.bars)),
     ]  # fmt: skip
     numbers: dict[str, float | int | str] = {
@@ -117,7 +121,7 @@ def _where(panel: Panel, seconds_a_bar: float) -> Rows:
     """Profile some bars; what a profile adds to the time is spread over the parts."""
     rules = WalkRules(settings=SETTINGS, costs=COSTS, gates=LooseGates())
     bars = tuple(np.linspace(SETTINGS.window, panel.n_bars - 2, PROFILED_BARS).astype(int).tolist())
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.process_time)
     profile.runcall(screen_bars, BarRange(panel, bars, rules))
     times = {(Path(where[0]).name, where[2]): one[3] for where, one in pstats.Stats(profile).stats.items()}  # type: ignore[attr-defined]
     whole = times["walk_screen.py", "screen_bars"]
