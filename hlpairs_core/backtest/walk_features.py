@@ -120,7 +120,7 @@ def _market_betas(returns: FloatArray) -> FloatArray:
     market = returns.mean(axis=0)
     market = market - market.mean()
     size = market @ market
-    return returns @ market / (size if size > 0 else np.nan)
+    return np.asarray(returns @ market / (size if size > 0 else np.nan))
 
 
 def signal_age(ahead: BoolArray) -> FloatArray:

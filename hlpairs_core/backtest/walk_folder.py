@@ -29,7 +29,7 @@ Part = tuple[pd.DataFrame, pd.DataFrame]
 
 @dataclass(frozen=True)
 class WalkFolder:
-    """A folder of one walk-forward: a Parquet file a part, named by a hash of the rules and the part's span.
+    """A folder of one walk-forward: a Parquet file a part, named by hashes of its rules and span and of its content.
 
     What is kept is known at the signal bars; outcomes are worked out anew, so that the same folder serves when the
     history has grown. Each file says which prices it was made from.
@@ -72,18 +72,15 @@ class WalkFolder:
         InputError
             If it was made from other prices, or has columns that are not known.
         """
-        path = self._file(task)
-        try:
-            table = pq.read_table(path, page_checksum_verification=True)
-            meta = json.loads(table.schema.metadata[_META])
-            content, sound = meta["content"], meta["digest"] == _digest(meta["content"])
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        path = self._find(task)
+        data = b"" if path is None else path.read_bytes()
+        if path is None or path.stem.rpartition("-")[2] != _digest(data):
             return None
-        if not sound or table.num_rows != content["rows"]:
-            return None
+        table = pq.read_table(pa.BufferReader(data))
         self._refuse_columns(path, table.schema.names)
+        content = json.loads(table.schema.metadata[_META])
         self._refuse_prices(task, content["coins"])
-        return _decoded(table, content, task)
+        return _decoded(table, content["bars"], task)
 
     def write(self, task: BarRange, part: Part) -> None:
         """Keep a part.
@@ -95,17 +92,19 @@ class WalkFolder:
         """
         rows, bars = part
         told = bars.assign(signal_time=pd.DatetimeIndex(bars["signal_time"]).as_unit("ms").asi8)
-        content = {"rows": len(rows), "coins": _fingerprints(task), "bars": told.to_numpy(dtype=object).tolist()}
+        content = {"coins": _fingerprints(task), "bars": told.to_numpy(dtype=object).tolist()}
         table = pa.Table.from_pandas(rows, preserve_index=False)
-        meta = json.dumps({"content": content, "digest": _digest(content)}).encode()
+        meta = {**(table.schema.metadata or {}), _META: json.dumps(content).encode()}
         sink = pa.BufferOutputStream()
-        named = table.replace_schema_metadata({**(table.schema.metadata or {}), _META: meta})
-        pq.write_table(named, sink, compression="zstd", write_page_checksum=True)
-        write_atomically(self._file(task), bytes(sink.getvalue()))
+        pq.write_table(table.replace_schema_metadata(meta), sink, compression="zstd")
+        data, damaged = bytes(sink.getvalue()), self._find(task)
+        path = self.path / f"{_name(task)}-{_digest(data)}.parquet"
+        write_atomically(path, data)
+        if damaged not in (None, path):
+            damaged.unlink()
 
-    def _file(self, task: BarRange) -> Path:
-        times = task.panel.time[list(task.bars)].asi8.tolist()
-        return self.path / f"bars-{_digest([_described(task.rules), times])[:24]}.parquet"
+    def _find(self, task: BarRange) -> Path | None:
+        return next(iter(sorted(self.path.glob(f"{_name(task)}-*.parquet"))), None)
 
     def _refuse_columns(self, path: Path, names: list[str]) -> None:
         other = [*(set(names) - set(DECISIONS)), *(set(DECISIONS) - set(names))]
@@ -131,23 +130,27 @@ def _described(rules: WalkRules) -> dict[str, Any]:
     return {"format": _FORMAT, **asdict(rules.settings), **asdict(rules.costs), **asdict(rules.gates)}
 
 
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _name(task: BarRange) -> str:
+    times = task.panel.time[list(task.bars)].asi8.tolist()
+    return f"bars-{_digest(json.dumps([_described(task.rules), times]).encode())}"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:24]
 
 
 def _fingerprints(task: BarRange) -> dict[str, str]:
     """Return a hash of each coin's bars; a coin that had none yet does not count."""
     panel: Panel = task.panel
     stacked = np.stack([getattr(panel, name) for name in ARRAYS])
-    there = np.isfinite(panel.close).any(axis=0)
-    hashes = (hashlib.sha256(np.ascontiguousarray(stacked[:, :, i])).hexdigest()[:16] for i in np.flatnonzero(there))
-    return dict(zip((coin for coin, is_there in zip(panel.coins, there, strict=True) if is_there), hashes, strict=True))
+    listed = np.flatnonzero(np.isfinite(panel.close).any(axis=0))
+    return {panel.coins[i]: hashlib.sha256(stacked[:, :, i].tobytes()).hexdigest()[:16] for i in listed}
 
 
-def _decoded(table: pa.Table, content: Mapping[str, Any], task: BarRange) -> Part:
+def _decoded(table: pa.Table, counts: list[list[Any]], task: BarRange) -> Part:
     rows = table.to_pandas()[list(DECISIONS)]
     for leg in ("y", "x"):
         rows[leg] = rows[leg].cat.set_categories(list(task.panel.coins))
-    bars = pd.DataFrame(content["bars"], columns=list(BARS))
+    bars = pd.DataFrame(counts, columns=list(BARS))
     times = pd.DatetimeIndex(bars["signal_time"].to_numpy(dtype="datetime64[ms]")).tz_localize("UTC")
     return rows, bars.assign(signal_time=times)

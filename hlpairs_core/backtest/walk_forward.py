@@ -1,25 +1,22 @@
 import concurrent.futures as cf
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hlpairs_core.backtest.walk_folder import Part, WalkFolder
 from hlpairs_core.backtest.walk_outcomes import realise
-from hlpairs_core.backtest.walk_screen import BarRange, LooseGates, WalkRules, bars_read, screen_bars
-from hlpairs_core.costs import CostModel, check_integer
-from hlpairs_core.exceptions import InputError
+from hlpairs_core.backtest.walk_run import finished, split
+from hlpairs_core.backtest.walk_screen import BarRange, LooseGates, WalkRules
+from hlpairs_core.backtest.walk_span import check_rules, signal_bars
+from hlpairs_core.costs import CostModel
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.screening.screen import DEFAULT_COSTS, DEFAULT_SETTINGS
 
 __all__ = ["WalkForward", "walk_forward"]
-
-# Signal bars a task: seconds of work, and not much more history to hand over than it screens.
-_BARS_A_TASK = 120
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -145,23 +142,14 @@ def walk_forward(
     rules = WalkRules(
         settings=settings, costs=costs, gates=LooseGates(candidate_p=candidate_p, candidate_z=candidate_z)
     )
-    _check_rules(panel, rules)
+    check_rules(panel, rules)
     panel = panel.select(sorted(panel.coins))
-    bars = _signal_bars(panel, settings, every, start, stop)
+    bars = signal_bars(panel, settings, every, start, stop)
     folder = None if resume is None else WalkFolder(Path(resume))
     if folder is not None:
         folder.claim(rules)
-    tasks = [_task(panel, bars[at : at + _BARS_A_TASK], rules) for at in range(0, len(bars), _BARS_A_TASK)]
-    parts: dict[int, Part] = {}
-    done = 0
-    for number, part in _finished(tasks, folder, executor):
-        parts[number] = part
-        done += len(tasks[number].bars)
-        if progress is not None:
-            progress(done, len(bars))
-    rows, counts = (
-        pd.concat(each, ignore_index=True) for each in zip(*(parts[i] for i in range(len(tasks))), strict=True)
-    )
+    parts = _told(split(panel, bars, rules), folder, executor, progress)
+    rows, counts = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
     outcomes = realise(rows, panel, settings=settings, costs=costs)
     return WalkForward(
         rows=pd.concat([rows, outcomes], axis=1),
@@ -174,85 +162,17 @@ def walk_forward(
     )
 
 
-def _check_rules(panel: Panel, rules: WalkRules) -> None:
-    settings, gates = rules.settings, rules.gates
-    if panel.interval != settings.interval:
-        raise InputError(
-            f"the panel has {panel.interval} bars and the settings say {settings.interval}: make them agree"
-        )
-    if settings.p_max > gates.candidate_p or settings.z_in < gates.candidate_z:
-        raise InputError(
-            f"candidates need p < {gates.candidate_p:g} and |z| >= {gates.candidate_z:g}, the settings' p_max is "
-            f"{settings.p_max:g} and z_in {settings.z_in:g}: widen candidate_p or candidate_z, so that each bar's top "
-            "is a candidate"
-        )
-    needed = settings.window + 2
-    if panel.n_bars < needed:
-        raise InputError(
-            f"a window of {settings.window} bars, a signal bar and one to trade in need {needed} bars, the panel has "
-            f"{panel.n_bars}: {needed - panel.n_bars} are missing"
-        )
-
-
-def _signal_bars(panel: Panel, settings: ScreenSettings, every: int, start: Any, stop: Any) -> list[int]:
-    check_integer("every", every, low=1, high=panel.n_bars)
-    least, most = settings.window, panel.n_bars - 1
-    first, last = _position(panel, "start", start, least), _position(panel, "stop", stop, most)
-    if not least <= first < last <= most:
-        raise InputError(
-            f"start {start!r} and stop {stop!r} are the bars {first} and {last}: use a range from {least}, closed at "
-            f"{_close(panel, least)} (the window comes before it), to {most} (the last bar is there to trade in)"
-        )
-    return list(range(first, last, every))
-
-
-def _position(panel: Panel, name: str, value: Any, default: int) -> int:
-    """Return a bar's position, given as such or as a time: the first bar that closes then or later."""
-    if value is None:
-        return default
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return int(value)
-    from hlpairs_core.market._frames import as_utc
-
-    length = panel.closed_at - panel.time[-1]
-    return int(panel.time.searchsorted(as_utc(value, name) - length))
-
-
-def _close(panel: Panel, bar: int) -> str:
-    return f"{panel.time[bar] + (panel.closed_at - panel.time[-1]):%Y-%m-%d %H:%M} UTC"
-
-
-def _task(panel: Panel, bars: list[int], rules: WalkRules) -> BarRange:
-    first = max(0, bars[0] + 1 - bars_read(rules.settings))
-    return BarRange(panel.rows(first, bars[-1] + 1), tuple(bar - first for bar in bars), rules)
-
-
-def _finished(
-    tasks: list[BarRange], folder: WalkFolder | None, executor: cf.Executor | None
-) -> Iterator[tuple[int, Part]]:
-    """Yield the number and the result of each task, as they come."""
-    todo = []
-    for number, task in enumerate(tasks):
-        kept = None if folder is None else folder.read(task)
-        if kept is None:
-            todo.append(number)
-        else:
-            yield number, kept
-    for number, part in _screened({number: tasks[number] for number in todo}, executor):
-        if folder is not None:
-            folder.write(tasks[number], part)
-        yield number, part
-
-
-def _screened(tasks: dict[int, BarRange], executor: cf.Executor | None) -> Iterator[tuple[int, Part]]:
-    if executor is None:
-        for number, task in tasks.items():
-            yield number, screen_bars(task)
-        return
-    futures = {executor.submit(screen_bars, task): number for number, task in tasks.items()}
-    try:
-        for future in cf.as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+def _told(
+    tasks: list[BarRange],
+    folder: WalkFolder | None,
+    executor: cf.Executor | None,
+    progress: Callable[[int, int], object] | None,
+) -> list[Part]:
+    """Return the parts in order of time, telling how far they are."""
+    parts: dict[int, Part] = {}
+    total = sum(len(task.bars) for task in tasks)
+    for number, part in finished(tasks, folder, executor):
+        parts[number] = part
+        if progress is not None:
+            progress(sum(len(tasks[one].bars) for one in parts), total)
+    return [parts[number] for number in range(len(tasks))]

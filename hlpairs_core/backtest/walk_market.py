@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -107,5 +108,8 @@ class WalkMarket:
         return _summed_before(single), single, _summed_before(unknown.astype(np.int64)), unknown
 
 
-def _summed_before(values: "FloatArray | IntArray") -> "FloatArray | IntArray":
+_Numbers = TypeVar("_Numbers", FloatArray, IntArray)
+
+
+def _summed_before(values: _Numbers) -> _Numbers:
     return np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])

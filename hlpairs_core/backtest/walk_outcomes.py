@@ -7,12 +7,12 @@ import pandas as pd
 
 from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.backtest.walk_market import WalkMarket
+from hlpairs_core.backtest.walk_trades import Trades
 from hlpairs_core.costs import CostModel, check_integer, square_root_slippage_bps
-from hlpairs_core.exceptions import InputError
 from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings, leg_weights, spread_zscore
-from hlpairs_core.screening.liquidity import bars_per_day
+from hlpairs_core.screening.priced import Columns
 
 __all__ = ["OUTCOMES", "realise"]
 
@@ -62,69 +62,11 @@ def realise(
     """
     check_integer("delay_bars", delay_bars, low=0, high=1000)
     market = WalkMarket(panel, costs.assumed_funding_per_hour)
-    trades = _Trades.of(rows, panel, settings, delay_bars)
+    trades = Trades.of(rows, panel, settings, delay_bars)
     parts = [slice(start, start + _BATCH) for start in range(0, max(len(rows), 1), _BATCH)]
     settled = [_settle(market, trades.take(part), settings, costs) for part in parts]
     columns = {name: np.concatenate([one[name] for one in settled]) for name in settled[0]}
     return _frame(columns, panel, rows.index)
-
-
-@dataclass(frozen=True, eq=False)
-class _Trades:
-    """What is frozen of N candidates; legs have shape (2, N): y, x."""
-
-    first: IntArray
-    coin: IntArray
-    short: BoolArray
-    alpha: FloatArray
-    beta: FloatArray
-    sigma: FloatArray
-    day_notional_usd: FloatArray
-    day_volatility_bps: FloatArray
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, panel: Panel, settings: ScreenSettings, delay_bars: int) -> "_Trades":
-        if panel.interval != settings.interval:
-            raise InputError(
-                f"the panel has {panel.interval} bars and the settings say {settings.interval}: make them agree"
-            )
-        volatility = _legs(rows, "vol_{}_bps") * np.sqrt(bars_per_day(panel.interval))
-        return cls(
-            first=_first_bars(rows["signal_time"], panel) + delay_bars,
-            coin=np.stack([_positions(rows[name], panel) for name in ("y", "x")]),
-            short=np.stack([(rows[name] == "short").to_numpy(dtype=bool) for name in ("side_y", "side_x")]),
-            alpha=rows["alpha"].to_numpy(),
-            beta=rows["beta"].to_numpy(),
-            sigma=rows["sigma"].to_numpy(),
-            day_notional_usd=_legs(rows, "day_notional_{}_usd"),
-            day_volatility_bps=volatility,
-        )
-
-    def take(self, part: slice) -> "_Trades":
-        return _Trades(**{name: values[..., part] for name, values in vars(self).items()})
-
-
-def _legs(rows: pd.DataFrame, name: str) -> FloatArray:
-    return np.stack([rows[name.format(leg)].to_numpy(dtype=np.float64) for leg in ("y", "x")])
-
-
-def _positions(names: pd.Series, panel: Panel) -> IntArray:
-    place = {coin: position for position, coin in enumerate(panel.coins)}
-    codes, known = pd.factorize(names)
-    unknown = [name for name in known if name not in place]
-    if unknown:
-        raise InputError(f"the panel has no {unknown[0]!r}: give the panel that the candidates come from")
-    return np.array([place[name] for name in known], dtype=np.int64)[codes]
-
-
-def _first_bars(signal_time: pd.Series, panel: Panel) -> IntArray:
-    """Return the bar that opens when each signal bar closes."""
-    times = pd.DatetimeIndex(signal_time)
-    bars = panel.time.get_indexer(times)
-    if (bars < 0).any():
-        late = times[int(np.argmax(bars < 0))]
-        raise InputError(f"no bar of the panel opens at {late}: give one that goes on after every signal")
-    return bars.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,37 +80,40 @@ class _Fills:
     exit_price: FloatArray
 
 
-def _settle(
-    market: WalkMarket, trades: _Trades, settings: ScreenSettings, costs: CostModel
-) -> dict[str, "FloatArray | IntArray | BoolArray"]:
+def _settle(market: WalkMarket, trades: Trades, settings: ScreenSettings, costs: CostModel) -> Columns:
     fills = _fills(market, trades, settings)
     units = np.stack(leg_weights(trades.beta)) * settings.notional_usd / fills.entry_price
     traded = np.stack([units * fills.entry_price, units * fills.exit_price])
     # Funding's sign is that of a seller: a short receives a positive rate, and gains when the price falls.
     sign, bps = np.where(trades.short, 1.0, -1.0), 1e4 / settings.notional_usd
-    of_legs = [market.paid(fills.entry, fills.end, coin) for coin in trades.coin]
-    paid, missing = (np.stack(both) for both in zip(*of_legs, strict=True))
-    unfunded = missing.any(axis=0)
+    paid, missing = _funding_of_legs(market, trades, fills)
     gross = bps * np.sum(-sign * (traded[1] - traded[0]), axis=0)
     fee = bps * costs.taker_fee_bps / 1e4 * np.sum(traded, axis=(0, 1))
     slippage = bps * np.sum(_slippage_usd(traded, trades, costs), axis=(0, 1))
     funding = bps * np.sum(sign * paid * units, axis=0)
-    if market.assumed is None:
-        funding = np.where(unfunded, np.nan, funding)
-    out = fills.reason == _NO_ENTRY
-    amounts = (gross, fee, slippage, funding, gross - fee - slippage + funding)
-    unknown = np.select([out, np.isnan(funding), np.isnan(slippage)], [1, 2, 3], default=0)
+    funding = np.where(missing & (market.assumed is None), np.nan, funding)
+    return _columns(fills, (gross, fee, slippage, funding, gross - fee - slippage + funding), missing)
+
+
+def _funding_of_legs(market: WalkMarket, trades: Trades, fills: _Fills) -> tuple[FloatArray, BoolArray]:
+    """Return what one unit of each leg pays if it is long (USD), and whether a rate of either leg is missing."""
+    legs = [market.paid(fills.entry, fills.end, coin) for coin in trades.coin]
+    return np.stack([paid for paid, _ in legs]), legs[0][1] | legs[1][1]
+
+
+def _columns(fills: _Fills, amounts: tuple[FloatArray, ...], missing: BoolArray) -> Columns:
+    out, (*_, slippage, funding, _) = fills.reason == _NO_ENTRY, amounts
     return {
         **{name: np.where(out, np.nan, amount) for name, amount in zip(_AMOUNTS, amounts, strict=True)},
         "entry": fills.entry,
         "end": fills.end,
         "reason": fills.reason,
-        "funding_assumed": unfunded & ~out & (market.assumed is not None),
-        "unknown": unknown,
+        "funding_assumed": missing & ~np.isnan(funding) & ~out,
+        "unknown": np.select([out, np.isnan(funding), np.isnan(slippage)], [1, 2, 3], default=0),
     }
 
 
-def _fills(market: WalkMarket, trades: _Trades, settings: ScreenSettings) -> _Fills:
+def _fills(market: WalkMarket, trades: Trades, settings: ScreenSettings) -> _Fills:
     """Fill both legs at the first open at which both trade, and again when z or the clock says so."""
     panel, (y, x) = market.panel, trades.coin
     last = market.last_common[y, x]
@@ -190,7 +135,7 @@ def _fills(market: WalkMarket, trades: _Trades, settings: ScreenSettings) -> _Fi
 
 
 def _decisions(
-    panel: Panel, trades: _Trades, entry: IntArray, last: IntArray, settings: ScreenSettings
+    panel: Panel, trades: Trades, entry: IntArray, last: IntArray, settings: ScreenSettings
 ) -> tuple[IntArray, IntArray]:
     """Return the first bar whose close asks for the exit, and why; the bar may lie after the data."""
     longest = _longest_hold(settings)
@@ -221,7 +166,7 @@ def _longest_hold(settings: ScreenSettings) -> int:
     return bars
 
 
-def _slippage_usd(traded: FloatArray, trades: _Trades, costs: CostModel) -> FloatArray:
+def _slippage_usd(traded: FloatArray, trades: Trades, costs: CostModel) -> FloatArray:
     # A trade without prices has no notional either: what is thrown away must not look negative.
     notional = np.where(traded >= 0, traded, 0.0)
     bps = square_root_slippage_bps(
@@ -234,7 +179,7 @@ def _slippage_usd(traded: FloatArray, trades: _Trades, costs: CostModel) -> Floa
     return np.asarray(traded * bps / 1e4)
 
 
-def _frame(columns: dict[str, "FloatArray | IntArray | BoolArray"], panel: Panel, index: pd.Index) -> pd.DataFrame:
+def _frame(columns: Columns, panel: Panel, index: pd.Index) -> pd.DataFrame:
     step, out = interval_duration(panel.interval), columns["reason"] == _NO_ENTRY
     entry = panel.time[columns["entry"]]
     hours = (columns["end"] - columns["entry"]) * (step / pd.Timedelta(hours=1))

@@ -95,7 +95,7 @@ def screen_bars(task: BarRange) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Screen the signal bars of a range; return the candidates (`DECISIONS`) and the bars (`BARS`)."""
     n_read = bars_read(task.rules.settings)
     found = [_screen_bar(task.panel.rows(max(0, bar + 1 - n_read), bar + 1), task.rules) for bar in task.bars]
-    times = task.panel.time[list(task.bars)] + (task.panel.closed_at - task.panel.time[-1])
+    times = (task.panel.time[list(task.bars)] + (task.panel.closed_at - task.panel.time[-1])).as_unit("ms")
     counts = pd.DataFrame([one for _, one in found], columns=list(BARS[1:]))
     counts.insert(0, "signal_time", times)
     columns = {name: np.concatenate([rows[name] for rows, _ in found]) for name in found[0][0]}

@@ -8,13 +8,12 @@ import pandas as pd
 from hlpairs_core._typing import BoolArray, FloatArray
 from hlpairs_core.costs import CostModel
 from hlpairs_core.intervals import interval_duration
+from hlpairs_core.market.funding import HOUR_MS
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.state import MarketState
 from hlpairs_core.screening.liquidity import bars_per_day
 
 __all__ = ["FundingRates", "expected_rates", "stamps_in_bars"]
-
-_HOUR = pd.Timedelta(hours=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +54,10 @@ def expected_rates(panel: Panel, costs: CostModel, market: MarketState | None = 
 
 def stamps_in_bars(time: pd.DatetimeIndex, interval: str) -> FloatArray:
     """Return how many full hours h each bar holds, ``time <= h < time + interval``; shape (n_bars,)."""
-    ends = time + interval_duration(interval)
-    stamps = (ends.ceil("h") - time.ceil("h")) / _HOUR
-    return np.asarray(stamps, dtype=np.float64)
+    opens = time.as_unit("ms").asi8
+    ends = opens + int(interval_duration(interval).total_seconds() * 1000)
+    first, after = -(-opens // HOUR_MS), -(-ends // HOUR_MS)
+    return np.asarray(after - first, dtype=np.float64)
 
 
 def _mean_of_last_day(panel: Panel) -> FloatArray:

@@ -113,7 +113,7 @@ class CoinChecks:
     @property
     def eligible(self) -> BoolArray:
         """Which coins fail nothing."""
-        return ~np.any([failed for failed, _ in self.hurdles], axis=0)
+        return np.asarray(~np.any([failed for failed, _ in self.hurdles], axis=0))
 
     def reasons(self) -> list[str]:
         """Return why each coin is not eligible; empty for those that are."""

@@ -18,9 +18,11 @@ from hlpairs_core.simulation.market import SimulatedMarket
 
 __all__ = ["market_panel"]
 
+PERPETUALS: tuple[CoinKind, ...] = ("perp",)
+
 
 def market_panel(
-    market: SimulatedMarket, *, end: Any = None, hours: int | None = None, kinds: Collection[CoinKind] = ("perp",)
+    market: SimulatedMarket, *, end: Any = None, hours: int | None = None, kinds: Collection[CoinKind] = PERPETUALS
 ) -> Panel:
     """Return the bars and the funding of a simulated market as a panel: what a client of its server would load.
 

@@ -36,6 +36,36 @@ def make_bars() -> Callable[..., Panel]:
 
 
 @pytest.fixture(scope="session")
+def messy_market(make_bars: Callable[..., Panel]) -> Callable[..., Panel]:
+    """Walks around one market as the exchange has them.
+
+    Opens are not the closes before, some bars do not trade, a coin is listed late, one delisted, one has a hole, and
+    some rates are not known.
+    """
+
+    def make(n_bars: int = 200, n_coins: int = 8, *, seed: int = 1, idle: float = 0.1, interval: str = "1h") -> Panel:
+        rng = np.random.default_rng(seed)
+        market = np.cumsum(rng.normal(0, 0.01, (n_bars, 1)), axis=0)
+        steps = pd.DataFrame(rng.normal(0, 0.004, (n_bars, n_coins)))
+        # Every fourth coin wanders, the others hang on the market.
+        wandering = np.arange(n_coins) % 4 == 0
+        own = np.where(wandering, steps.cumsum(), 5 * steps.ewm(alpha=0.15).mean())
+        close = np.exp(market * rng.uniform(-0.3, 1.5, n_coins) + own + rng.uniform(-3, 8, n_coins))
+        close[: n_bars // 5, 0] = np.nan
+        close[-n_bars // 4 :, 1] = np.nan
+        close[n_bars // 2 : n_bars // 2 + 4, 2] = np.nan
+        opens = close * np.exp(rng.normal(0, 0.002, close.shape))
+        traded = rng.random(close.shape) >= idle * rng.random(n_coins)
+        volume = np.where(traded, rng.lognormal(0, 1, close.shape) * 1e5 / np.nan_to_num(close, nan=1.0), 0.0)
+        funding = np.where(rng.random(close.shape) < 0.005, np.nan, rng.normal(1e-5, 5e-5, close.shape))
+        funding[np.isnan(close)] = np.nan
+        coins = tuple(f"C{i}" for i in rng.permutation(n_coins))
+        return make_bars(close, open_=opens, volume=volume, funding=funding, coins=coins, interval=interval)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_candidate() -> Callable[..., Candidate]:
     """A candidate with log y = log x + e: β = 1, σ = 0.01, so that z is 100 log(y / x)."""
 
