@@ -2,6 +2,7 @@
 
 from hlpairs_core.costs.book import BookFill, average_fill_price, book_depth_usd, slippage_bps, walk_book
 from hlpairs_core.costs.checks import check_choice, check_integer, check_number
+from hlpairs_core.costs.fees import Fee, FeeSchedule
 from hlpairs_core.costs.funding import funding_bps_per_hour, funding_sign, funding_stamps
 from hlpairs_core.costs.impact import square_root_slippage_bps
 from hlpairs_core.costs.model import FILLS_PER_ROUND_TRIP, MINIMUM_ORDER_USD, CostModel
@@ -11,6 +12,8 @@ __all__ = [
     "MINIMUM_ORDER_USD",
     "BookFill",
     "CostModel",
+    "Fee",
+    "FeeSchedule",
     "average_fill_price",
     "book_depth_usd",
     "check_choice",
