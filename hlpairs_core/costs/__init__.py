@@ -6,6 +6,7 @@ from hlpairs_core.costs.fees import Fee, FeeSchedule
 from hlpairs_core.costs.funding import funding_bps_per_hour, funding_sign, funding_stamps
 from hlpairs_core.costs.impact import square_root_slippage_bps
 from hlpairs_core.costs.model import FILLS_PER_ROUND_TRIP, MINIMUM_ORDER_USD, CostModel
+from hlpairs_core.costs.spread import abdi_ranaldo_spread, edge_spread, half_spread_from_candles
 
 __all__ = [
     "FILLS_PER_ROUND_TRIP",
@@ -14,14 +15,17 @@ __all__ = [
     "CostModel",
     "Fee",
     "FeeSchedule",
+    "abdi_ranaldo_spread",
     "average_fill_price",
     "book_depth_usd",
     "check_choice",
     "check_integer",
     "check_number",
+    "edge_spread",
     "funding_bps_per_hour",
     "funding_sign",
     "funding_stamps",
+    "half_spread_from_candles",
     "slippage_bps",
     "square_root_slippage_bps",
     "walk_book",

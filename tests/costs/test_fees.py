@@ -125,13 +125,18 @@ def test_a_rebate_replaces_the_makers_fee_and_no_discount_shrinks_it() -> None:
 PAYLOAD: dict[str, Any] = {
     "dailyUserVlm": [],
     "feeSchedule": {
-        "cross": "0.00045", "add": "0.00015", "spotCross": "0.0007", "spotAdd": "0.0004",
+        "cross": "0.00045",
+        "add": "0.00015",
+        "spotCross": "0.0007",
+        "spotAdd": "0.0004",
         "tiers": {"vip": [], "mm": []},
         "referralDiscount": "0.04",
         "stakingDiscountTiers": [],
     },
-    "userCrossRate": "0.000315", "userAddRate": "0.000105",
-    "userSpotCrossRate": "0.00049", "userSpotAddRate": "0.00028",
+    "userCrossRate": "0.000315",
+    "userAddRate": "0.000105",
+    "userSpotCrossRate": "0.00049",
+    "userSpotAddRate": "0.00028",
     "activeReferralDiscount": "0.04",
     "activeStakingDiscount": {"bpsOfMaxSupply": "4.75", "discount": "0.3"},
 }
