@@ -2,6 +2,8 @@
 
 from hlpairs_core.costs.book import BookFill, average_fill_price, book_depth_usd, slippage_bps, walk_book
 from hlpairs_core.costs.checks import check_choice, check_integer, check_number
+from hlpairs_core.costs.deep_book import DeepFill, deep_slippage_bps, largest_fill_usd
+from hlpairs_core.costs.execution import ExecutionModel, ExecutionSchedule
 from hlpairs_core.costs.fees import Fee, FeeSchedule
 from hlpairs_core.costs.funding import funding_bps_per_hour, funding_sign, funding_stamps
 from hlpairs_core.costs.impact import square_root_slippage_bps
@@ -13,6 +15,9 @@ __all__ = [
     "MINIMUM_ORDER_USD",
     "BookFill",
     "CostModel",
+    "DeepFill",
+    "ExecutionModel",
+    "ExecutionSchedule",
     "Fee",
     "FeeSchedule",
     "abdi_ranaldo_spread",
@@ -21,11 +26,13 @@ __all__ = [
     "check_choice",
     "check_integer",
     "check_number",
+    "deep_slippage_bps",
     "edge_spread",
     "funding_bps_per_hour",
     "funding_sign",
     "funding_stamps",
     "half_spread_from_candles",
+    "largest_fill_usd",
     "slippage_bps",
     "square_root_slippage_bps",
     "walk_book",
