@@ -5,6 +5,7 @@ from pathlib import Path
 from benchmarks import (
     backfill,
     engle_granger,
+    funding,
     hedge_ratios,
     kalman,
     latency,
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "latency": latency.run,
     "backfill": backfill.run,
     "hedge_ratios": hedge_ratios.run,
+    "funding": funding.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks", "kalman")

@@ -6,12 +6,21 @@ from hlpairs_core.costs.deep_book import DeepFill, deep_slippage_bps, largest_fi
 from hlpairs_core.costs.execution import ExecutionModel, ExecutionSchedule
 from hlpairs_core.costs.fees import Fee, FeeSchedule
 from hlpairs_core.costs.funding import funding_bps_per_hour, funding_sign, funding_stamps
+from hlpairs_core.costs.funding_forecast import FundingForecast
+from hlpairs_core.costs.funding_rate import (
+    FUNDING_CAP_PER_HOUR,
+    INTEREST_PER_HOUR,
+    funding_rate,
+    impact_premium,
+)
 from hlpairs_core.costs.impact import square_root_slippage_bps
 from hlpairs_core.costs.model import FILLS_PER_ROUND_TRIP, MINIMUM_ORDER_USD, CostModel
 from hlpairs_core.costs.spread import abdi_ranaldo_spread, edge_spread, half_spread_from_candles
 
 __all__ = [
     "FILLS_PER_ROUND_TRIP",
+    "FUNDING_CAP_PER_HOUR",
+    "INTEREST_PER_HOUR",
     "MINIMUM_ORDER_USD",
     "BookFill",
     "CostModel",
@@ -20,6 +29,7 @@ __all__ = [
     "ExecutionSchedule",
     "Fee",
     "FeeSchedule",
+    "FundingForecast",
     "abdi_ranaldo_spread",
     "average_fill_price",
     "book_depth_usd",
@@ -29,9 +39,11 @@ __all__ = [
     "deep_slippage_bps",
     "edge_spread",
     "funding_bps_per_hour",
+    "funding_rate",
     "funding_sign",
     "funding_stamps",
     "half_spread_from_candles",
+    "impact_premium",
     "largest_fill_usd",
     "slippage_bps",
     "square_root_slippage_bps",

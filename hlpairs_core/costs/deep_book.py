@@ -45,8 +45,8 @@ def deep_slippage_bps(
     """Return what an order costs in the finest of several books that holds the whole of it.
 
     The exchange shows twenty levels a side. With ``nSigFigs`` 4, 3 or 2 it shows as many of coarser prices, asks
-    rounded up and bids rounded down: they hold more, and each order in them is priced at the far end of its level, so a walk
-    through them costs at least what the order would. What fits is counted at these prices too.
+    rounded up and bids rounded down: they hold more, and each order in them is priced at the far end of its level, so a
+    walk through them costs at least what the order would. What fits is counted at these prices too.
 
     Parameters
     ----------
