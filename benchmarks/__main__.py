@@ -5,6 +5,7 @@ from pathlib import Path
 from benchmarks import (
     backfill,
     engle_granger,
+    funding,
     hedge_ratios,
     kalman,
     latency,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "backfill": backfill.run,
     "hedge_ratios": hedge_ratios.run,
     "walk_forward": walk_forward.run,
+    "funding": funding.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks", "kalman")

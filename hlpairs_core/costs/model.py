@@ -1,7 +1,13 @@
 import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from hlpairs_core.costs.checks import check_number
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hlpairs_core._typing import FloatArray
+from hlpairs_core.costs.checks import check_choice, check_number
+from hlpairs_core.costs.fees import Fee, FeeSchedule, LiquidityRole
 
 __all__ = ["FILLS_PER_ROUND_TRIP", "MINIMUM_ORDER_USD", "CostModel"]
 
@@ -28,6 +34,10 @@ class CostModel:
     assumed_funding_per_hour : float, optional
         Funding rate (fraction per hour) assumed for a coin whose rate is unknown. None assumes nothing: the
         net edge of its pairs is unknown, and they do not qualify. The exchange caps the rate at 0.04.
+    spot_taker_fee_bps, spot_maker_fee_bps : float
+        The same on spot.
+    slippage_multiple : float
+        What all slippage, of books and of the law, is multiplied with: 0, 1 and 2 show how much an edge rests on it.
 
     Raises
     ------
@@ -40,14 +50,76 @@ class CostModel:
     impact_coefficient: float = 1.0
     half_spread_bps: float = 1.0
     assumed_funding_per_hour: float | None = None
+    spot_taker_fee_bps: float = 7.0
+    spot_maker_fee_bps: float = 4.0
+    slippage_multiple: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("taker_fee_bps", self.taker_fee_bps, low=-100, high=100)
-        check_number("maker_fee_bps", self.maker_fee_bps, low=-100, high=100)
+        for field in ("taker_fee_bps", "maker_fee_bps", "spot_taker_fee_bps", "spot_maker_fee_bps"):
+            check_number(field, getattr(self, field), low=-100, high=100)
+        check_number("slippage_multiple", self.slippage_multiple, low=0, high=100)
         check_number("impact_coefficient", self.impact_coefficient, low=0, high=math.inf)
         check_number("half_spread_bps", self.half_spread_bps, low=0, high=1000)
         if self.assumed_funding_per_hour is not None:
             check_number("assumed_funding_per_hour", self.assumed_funding_per_hour, low=-0.04, high=0.04)
+
+    @classmethod
+    def from_schedule(cls, schedule: FeeSchedule, *, perp: Fee | None = None, **others: Any) -> "CostModel":
+        """Return the costs of an account.
+
+        Parameters
+        ----------
+        schedule : FeeSchedule
+            What the account pays.
+        perp : Fee, optional
+            Of the perpetuals, where they are not the exchange's own: ``schedule.fee("builder", ...)``.
+        **others
+            The other fields of the model.
+        """
+        perp, spot = perp or schedule.fee("perp"), schedule.fee("spot")
+        return cls(
+            taker_fee_bps=perp.taker_bps,
+            maker_fee_bps=perp.maker_bps,
+            spot_taker_fee_bps=spot.taker_bps,
+            spot_maker_fee_bps=spot.maker_bps,
+            **others,
+        )
+
+    def fee_bps(self, kind: Literal["perp", "spot"], role: LiquidityRole = "taker") -> float:
+        """Return the fee of one fill of a leg, in bps of the fill's notional.
+
+        Raises
+        ------
+        InputError
+            For another kind or role.
+        """
+        check_choice("kind", kind, ("perp", "spot"))
+        check_choice("role", role, ("taker", "maker"))
+        prefix = "" if kind == "perp" else "spot_"
+        return float(getattr(self, f"{prefix}{role}_fee_bps"))
+
+    def round_trip_bps(
+        self,
+        weight_y: ArrayLike,
+        weight_x: ArrayLike,
+        *,
+        kinds: tuple[Literal["perp", "spot"], Literal["perp", "spot"]] = ("perp", "perp"),
+        role: LiquidityRole = "taker",
+    ) -> FloatArray:
+        """Return the fees of a pair's four fills, in bps of its gross notional: ``2 w_y f_y + 2 w_x f_x``.
+
+        Parameters
+        ----------
+        weight_y, weight_x : array_like
+            The legs' shares of the gross notional.
+        kinds : pair of {"perp", "spot"}
+            Of y and x.
+        role : {"taker", "maker"}
+            Of all four fills.
+        """
+        per_leg = FILLS_PER_ROUND_TRIP / 2
+        fee_y, fee_x = (per_leg * self.fee_bps(kind, role) for kind in kinds)
+        return np.asarray(np.asarray(weight_y) * fee_y + np.asarray(weight_x) * fee_x)
 
     @property
     def round_trip_fee_bps(self) -> float:
