@@ -62,7 +62,7 @@ def tick_at(price: ArrayLike, sz_decimals: ArrayLike = 0, kind: MarketKind = "pe
     (0.1, 1.0, 1.0)
     """
     prices = _checked_prices(price)
-    return np.asarray(np.where(np.isnan(prices), np.nan, 10.0 ** -_price_decimals(prices, sz_decimals, kind)))
+    return np.asarray(np.where(np.isnan(prices), np.nan, _power_of_ten(-_price_decimals(prices, sz_decimals, kind))))
 
 
 def round_price(
@@ -97,7 +97,7 @@ def round_price(
     SDK does for its market orders, would give 123,460 for 123,456.
     """
     prices = _checked_prices(price)
-    scale = 10.0 ** _price_decimals(prices, sz_decimals, kind)
+    scale = _power_of_ten(_price_decimals(prices, sz_decimals, kind))
     rounded = _on_grid(prices, scale, direction)
     if np.any(rounded == 0):
         raise InputError(
@@ -132,7 +132,7 @@ def round_size(size: ArrayLike, sz_decimals: ArrayLike, direction: Direction = "
     sizes = np.asarray(size, dtype=np.float64)
     if np.any((sizes < 0) | np.isinf(sizes)):
         raise InputError(f"size is {size!r}: use finite base units of at least 0")
-    return _on_grid(sizes, 10.0 ** _checked_decimals(sz_decimals, most=18), direction)
+    return _on_grid(sizes, _power_of_ten(_checked_decimals(sz_decimals, most=18)), direction)
 
 
 def least_size(price: ArrayLike, sz_decimals: ArrayLike) -> FloatArray:
@@ -182,6 +182,10 @@ def _on_grid(values: FloatArray, scale: FloatArray, direction: Direction) -> Flo
     on_grid = np.abs(scaled - nearest) <= _ROUNDING_ERROR * np.abs(scaled)
     moved: FloatArray = np.where(on_grid, nearest, _ROUNDERS[direction](scaled)) / scale
     return moved
+
+
+def _power_of_ten(exponent: IntArray) -> FloatArray:
+    return np.power(10.0, exponent, dtype=np.float64)
 
 
 def _checked_prices(price: ArrayLike) -> FloatArray:
