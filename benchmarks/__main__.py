@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks import (
     backfill,
+    candle_spreads,
     engle_granger,
     funding,
     hedge_ratios,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "backfill": backfill.run,
     "hedge_ratios": hedge_ratios.run,
     "funding": funding.run,
+    "candle_spreads": candle_spreads.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks", "kalman")
