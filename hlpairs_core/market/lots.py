@@ -18,6 +18,7 @@ __all__ = [
     "Direction",
     "MarketKind",
     "check_order",
+    "decimals_at",
     "least_size",
     "round_price",
     "round_size",
@@ -162,16 +163,20 @@ def check_order(price: float, size: float, *, coin: str = "the order") -> None:
         )
 
 
+def decimals_at(price: FloatArray, most: ArrayLike) -> IntArray:
+    """Return how many decimals prices may have, given the `most` that any price of the coin may have; 0 for NaN."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.floor(np.log10(price))
+        # The logarithm of a price just below a power of ten may round up to it.
+        power = np.where(10.0**power > price, power - 1, power)
+    return np.asarray(np.clip(np.nan_to_num(_SIGNIFICANT - 1 - power), 0, most), dtype=np.int64)
+
+
 def _price_decimals(prices: FloatArray, sz_decimals: ArrayLike, kind: MarketKind) -> IntArray:
     if kind not in _MOST_DECIMALS:
         raise InputError(f"kind is {kind!r}: use 'perp' or 'spot'")
     most = _MOST_DECIMALS[kind] - _checked_decimals(sz_decimals, most=_MOST_DECIMALS[kind])
-    with np.errstate(invalid="ignore"):
-        power = np.floor(np.log10(prices))
-        # The logarithm of a price just below a power of ten may round up to it.
-        power = np.where(10.0**power > prices, power - 1, power)
-    decimals = np.clip(np.nan_to_num(_SIGNIFICANT - 1 - power), 0, most)
-    return np.asarray(decimals, dtype=np.int64)
+    return decimals_at(prices, most)
 
 
 def _on_grid(values: FloatArray, scale: FloatArray, direction: Direction) -> FloatArray:
