@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks import (
     backfill,
+    candle_spreads,
     engle_granger,
     funding,
     hedge_ratios,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "hedge_ratios": hedge_ratios.run,
     "walk_forward": walk_forward.run,
     "funding": funding.run,
+    "candle_spreads": candle_spreads.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks", "kalman")

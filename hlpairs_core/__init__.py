@@ -7,8 +7,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hlpairs_core.backtest import WalkForward, walk_forward
-    from hlpairs_core.costs import CostModel
+    from hlpairs_core.backtest import (
+        WalkForward,
+        walk_forward,
+    )
+    from hlpairs_core.costs import (
+        CostModel,
+        ExecutionModel,
+        FeeSchedule,
+        FundingForecast,
+        break_even_z,
+        deep_slippage_bps,
+        edge_spread,
+        half_spread_from_candles,
+        largest_size_in_books,
+        largest_size_with_edge,
+    )
     from hlpairs_core.engine import EngineClient, connect
     from hlpairs_core.exchange import (
         MAINNET_URL,
@@ -18,7 +32,7 @@ if TYPE_CHECKING:
         OrderBook,
         WeightBudget,
     )
-    from hlpairs_core.market import MarketState, Panel, PanelReport
+    from hlpairs_core.market import MarketState, Panel, PanelReport, round_price, round_size, tick_at
     from hlpairs_core.screening import Candidate, ScreenResult, ScreenSettings, mark, screen
     from hlpairs_core.stats import (
         BonferroniThreshold,
@@ -74,6 +88,18 @@ _HOME = {
     "BonferroniThreshold": "stats",
     "Candidate": "screening",
     "CostModel": "costs",
+    "FeeSchedule": "costs",
+    "FundingForecast": "costs",
+    "ExecutionModel": "costs",
+    "break_even_z": "costs",
+    "deep_slippage_bps": "costs",
+    "edge_spread": "costs",
+    "half_spread_from_candles": "costs",
+    "largest_size_in_books": "costs",
+    "largest_size_with_edge": "costs",
+    "round_price": "market",
+    "round_size": "market",
+    "tick_at": "market",
     "DiscoveryRates": "stats",
     "EngineClient": "engine",
     "HedgeRatio": "stats",
@@ -142,6 +168,9 @@ __all__ = [
     "CostModel",
     "DiscoveryRates",
     "EngineClient",
+    "ExecutionModel",
+    "FeeSchedule",
+    "FundingForecast",
     "HalfLife",
     "HedgeRatio",
     "HyperliquidClient",
@@ -171,21 +200,27 @@ __all__ = [
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "bonferroni_t",
+    "break_even_z",
     "break_monitor",
     "connect",
+    "deep_slippage_bps",
     "discovery_rates",
+    "edge_spread",
     "engle_granger_pairs",
     "expected_best_sharpe",
     "expected_false_positives",
     "fit_ornstein_uhlenbeck",
     "gate_rate",
     "half_life",
+    "half_spread_from_candles",
     "hedge_ratio",
     "hurst_exponent",
     "johansen_test",
     "kalman_pairs",
     "kalman_paths",
     "kpss_test",
+    "largest_size_in_books",
+    "largest_size_with_edge",
     "mark",
     "null_screen",
     "optimal_thresholds",
@@ -193,7 +228,10 @@ __all__ = [
     "phillips_perron_test",
     "reversion",
     "reversion_pairs",
+    "round_price",
+    "round_size",
     "screen",
+    "tick_at",
     "variance_ratio",
     "walk_forward",
     "zero_crossings",

@@ -132,7 +132,7 @@ class _Liquidity:
             half_spread_bps=costs.half_spread_bps,
             coefficient=costs.impact_coefficient,
         )
-        return float(np.sum(notional * bps) / 1e4)
+        return costs.slippage_multiple * float(np.sum(notional * bps) / 1e4)
 
 
 def _liquidity(pair: Panel, entry_bar: int, settings: ScreenSettings) -> _Liquidity:

@@ -1,6 +1,7 @@
 """What a trade costs: fees, slippage and funding. Pure functions on numbers and arrays."""
 
 from hlpairs_core.costs.book import BookFill, average_fill_price, book_depth_usd, slippage_bps, walk_book
+from hlpairs_core.costs.break_even import break_even_z
 from hlpairs_core.costs.checks import check_choice, check_integer, check_number
 from hlpairs_core.costs.deep_book import DeepFill, deep_slippage_bps, largest_fill_usd
 from hlpairs_core.costs.execution import ExecutionModel, ExecutionSchedule
@@ -14,6 +15,7 @@ from hlpairs_core.costs.funding_rate import (
     impact_premium,
 )
 from hlpairs_core.costs.impact import square_root_slippage_bps
+from hlpairs_core.costs.largest_size import largest_size_in_books, largest_size_with_edge
 from hlpairs_core.costs.model import FILLS_PER_ROUND_TRIP, MINIMUM_ORDER_USD, CostModel
 from hlpairs_core.costs.spread import abdi_ranaldo_spread, edge_spread, half_spread_from_candles
 
@@ -33,6 +35,7 @@ __all__ = [
     "abdi_ranaldo_spread",
     "average_fill_price",
     "book_depth_usd",
+    "break_even_z",
     "check_choice",
     "check_integer",
     "check_number",
@@ -45,6 +48,8 @@ __all__ = [
     "half_spread_from_candles",
     "impact_premium",
     "largest_fill_usd",
+    "largest_size_in_books",
+    "largest_size_with_edge",
     "slippage_bps",
     "square_root_slippage_bps",
     "walk_book",

@@ -17,6 +17,8 @@ LegKind: TypeAlias = Literal["perp", "spot", "builder"]
 LiquidityRole: TypeAlias = Literal["taker", "maker"]
 
 _LEAST_BPS, _MOST_BPS = -100.0, 100.0
+# The documentation bounds the scale by 3, in one version by 10 in growth mode.
+_LARGEST_SCALE = 10.0
 _STABLE_PAIR, _GROWTH = 0.2, 0.1
 _ALIGNED_TAKER, _ALIGNED_REBATE = 0.8, 1.5
 
@@ -158,10 +160,10 @@ class FeeSchedule:
         kind : {"perp", "spot", "builder"}
             A perpetual of the exchange, spot, or a perpetual of a builder's dex.
         builder_fee_scale : float
-            The dex's ``deployerFeeScale``, from 0 to 3; read for a builder's perpetual only. Below 1 fees are
-            ``1 + scale`` times the exchange's, from 1 on ``2 × scale`` times.
+            The dex's ``deployerFeeScale`` (`PerpDex.fee_scale`), read for a builder's perpetual only. Below 1 fees
+            are ``1 + scale`` times the exchange's, from 1 on ``2 × scale`` times.
         growth_mode : bool
-            Whether a builder's perpetual is in growth mode: a tenth. Its scale is then at most 1.
+            Whether a builder's perpetual is in growth mode (`Asset.growth_mode` is ``"enabled"``): a tenth.
         aligned_quote : bool
             Whether the quote or collateral is an aligned one: of the exchange's share the taker pays 0.8 and the
             maker receives 1.5 times the rebate.
@@ -177,7 +179,7 @@ class FeeSchedule:
         if (growth_mode and kind != "builder") or (stable_pair and kind != "spot"):
             said, meant = ("growth_mode", "builder") if growth_mode and kind != "builder" else ("stable_pair", "spot")
             raise InputError(f"{said} is True for the kind {kind!r}: only {meant!r} has it")
-        check_number("builder_fee_scale", builder_fee_scale, low=0, high=1 if growth_mode else 3)
+        check_number("builder_fee_scale", builder_fee_scale, low=0, high=_LARGEST_SCALE)
         builder = builder_fee_scale if kind == "builder" else 0.0
         own = self.spot if kind == "spot" else self.perp
         share = builder / (1 + builder) if builder < 1 else 0.5

@@ -60,8 +60,8 @@ class FundingForecast:
             How many stamps ahead, at least 1.
         running : array_like, shape (n_coins,), optional
             The exchange's own estimate of the next stamp, where there is one: ``funding_rate`` of the contexts, or the
-            exchange's entry among the predicted fundings (that of a whole hour). It is then taken for the newest rate;
-            NaN where it is not known.
+            exchange's own line, ``HlPerp``, of `HyperliquidClient.predicted_fundings`. It is then taken for the newest
+            rate; NaN where it is not known. What other venues predict is not used.
 
         Returns
         -------

@@ -12,7 +12,7 @@ def square_root_slippage_bps(
     *,
     day_notional_usd: ArrayLike,
     day_volatility_bps: ArrayLike,
-    half_spread_bps: float = 1.0,
+    half_spread_bps: ArrayLike = 1.0,
     coefficient: float = 1.0,
 ) -> FloatArray:
     """Return the slippage of one fill where no book is known, in bps of its notional.
@@ -28,8 +28,8 @@ def square_root_slippage_bps(
         V, what trades in 24 hours (USD).
     day_volatility_bps : array_like
         σ, standard deviation of a day's log return (bps).
-    half_spread_bps : float
-        Half the bid-ask spread (bps of the mid).
+    half_spread_bps : array_like
+        Half the bid-ask spread (bps of the mid); NaN where it is unknown. See `half_spread_from_candles`.
     coefficient : float
         Y.
 
@@ -55,4 +55,4 @@ def square_root_slippage_bps(
             raise InputError(f"{name} is {float(np.nanmin(values))!r}: use values of at least 0")
     volume = np.where(given["day_notional_usd"] > 0, given["day_notional_usd"], np.nan)
     impact = coefficient * given["day_volatility_bps"] * np.sqrt(given["notional_usd"] / volume)
-    return np.asarray(half_spread_bps + impact)
+    return np.asarray(given["half_spread_bps"] + impact)

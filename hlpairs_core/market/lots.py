@@ -18,6 +18,7 @@ __all__ = [
     "Direction",
     "MarketKind",
     "check_order",
+    "decimals_at",
     "least_size",
     "round_price",
     "round_size",
@@ -62,7 +63,7 @@ def tick_at(price: ArrayLike, sz_decimals: ArrayLike = 0, kind: MarketKind = "pe
     (0.1, 1.0, 1.0)
     """
     prices = _checked_prices(price)
-    return np.asarray(np.where(np.isnan(prices), np.nan, 10.0 ** -_price_decimals(prices, sz_decimals, kind)))
+    return np.asarray(np.where(np.isnan(prices), np.nan, _power_of_ten(-_price_decimals(prices, sz_decimals, kind))))
 
 
 def round_price(
@@ -97,7 +98,7 @@ def round_price(
     SDK does for its market orders, would give 123,460 for 123,456.
     """
     prices = _checked_prices(price)
-    scale = 10.0 ** _price_decimals(prices, sz_decimals, kind)
+    scale = _power_of_ten(_price_decimals(prices, sz_decimals, kind))
     rounded = _on_grid(prices, scale, direction)
     if np.any(rounded == 0):
         raise InputError(
@@ -132,7 +133,7 @@ def round_size(size: ArrayLike, sz_decimals: ArrayLike, direction: Direction = "
     sizes = np.asarray(size, dtype=np.float64)
     if np.any((sizes < 0) | np.isinf(sizes)):
         raise InputError(f"size is {size!r}: use finite base units of at least 0")
-    return _on_grid(sizes, 10.0 ** _checked_decimals(sz_decimals, most=18), direction)
+    return _on_grid(sizes, _power_of_ten(_checked_decimals(sz_decimals, most=18)), direction)
 
 
 def least_size(price: ArrayLike, sz_decimals: ArrayLike) -> FloatArray:
@@ -162,16 +163,20 @@ def check_order(price: float, size: float, *, coin: str = "the order") -> None:
         )
 
 
+def decimals_at(price: FloatArray, most: ArrayLike) -> IntArray:
+    """Return how many decimals prices may have, given the `most` that any price of the coin may have; 0 for NaN."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.floor(np.log10(price))
+        # The logarithm of a price just below a power of ten may round up to it.
+        power = np.where(10.0**power > price, power - 1, power)
+    return np.asarray(np.clip(np.nan_to_num(_SIGNIFICANT - 1 - power), 0, most), dtype=np.int64)
+
+
 def _price_decimals(prices: FloatArray, sz_decimals: ArrayLike, kind: MarketKind) -> IntArray:
     if kind not in _MOST_DECIMALS:
         raise InputError(f"kind is {kind!r}: use 'perp' or 'spot'")
     most = _MOST_DECIMALS[kind] - _checked_decimals(sz_decimals, most=_MOST_DECIMALS[kind])
-    with np.errstate(invalid="ignore"):
-        power = np.floor(np.log10(prices))
-        # The logarithm of a price just below a power of ten may round up to it.
-        power = np.where(10.0**power > prices, power - 1, power)
-    decimals = np.clip(np.nan_to_num(_SIGNIFICANT - 1 - power), 0, most)
-    return np.asarray(decimals, dtype=np.int64)
+    return decimals_at(prices, most)
 
 
 def _on_grid(values: FloatArray, scale: FloatArray, direction: Direction) -> FloatArray:
@@ -182,6 +187,10 @@ def _on_grid(values: FloatArray, scale: FloatArray, direction: Direction) -> Flo
     on_grid = np.abs(scaled - nearest) <= _ROUNDING_ERROR * np.abs(scaled)
     moved: FloatArray = np.where(on_grid, nearest, _ROUNDERS[direction](scaled)) / scale
     return moved
+
+
+def _power_of_ten(exponent: IntArray) -> FloatArray:
+    return np.power(10.0, exponent, dtype=np.float64)
 
 
 def _checked_prices(price: ArrayLike) -> FloatArray:

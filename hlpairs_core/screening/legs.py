@@ -94,7 +94,7 @@ def price_legs(
     coins : CoinLiquidity
         Liquidity by position.
     settings, costs : ScreenSettings, CostModel
-        Notional and caps; the model's half spread and coefficient.
+        Notional and caps; the model's half spread, coefficient and multiple.
     """
     from_book = np.isfinite(coins.book_depth_usd[legs[0]]) & np.isfinite(coins.book_depth_usd[legs[1]])
     total, capacity = np.zeros(len(from_book)), np.full(len(from_book), np.inf)
@@ -110,7 +110,7 @@ def price_legs(
         total += weight * np.where(from_book, _book_round_trip(leg, notional, from_book, coins), model)
         with np.errstate(divide="ignore"):
             capacity = np.minimum(capacity, _leg_limit(leg, coins, settings) / weight)
-    return LegCosts(total, from_book, capacity)
+    return LegCosts(costs.slippage_multiple * total, from_book, capacity)
 
 
 def _book_round_trip(leg: IntArray, notional: FloatArray, from_book: BoolArray, coins: CoinLiquidity) -> FloatArray:

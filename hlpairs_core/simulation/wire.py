@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hlpairs_core._typing import FloatArray, IntArray
+from hlpairs_core.market.lots import decimals_at
 
 __all__ = ["Towards", "number", "numbers", "on_lot", "on_price_tick", "on_tick", "tick_decimals"]
 
@@ -19,7 +20,6 @@ Towards: TypeAlias = Literal["nearest", "down", "up"]
 _ROUNDERS = {"nearest": np.rint, "down": np.floor, "up": np.ceil}
 # Keeps 0.3 on its tick although 0.3 * 10 is not exactly 3; far below any tick.
 _SLACK = {"nearest": 0.0, "down": 1e-7, "up": -1e-7}
-_SIGNIFICANT = 5
 _PERP_DECIMALS = 6
 
 
@@ -49,10 +49,7 @@ def tick_decimals(price: ArrayLike, price_decimals: ArrayLike) -> IntArray:
     price_decimals : array_like of int
         The most that any price of the coin may have, see `Coin.price_decimals`.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        figures = _SIGNIFICANT - 1 - np.floor(np.log10(np.asarray(price, dtype=np.float64)))
-    allowed = np.clip(np.nan_to_num(figures), 0, np.asarray(price_decimals))
-    return np.asarray(allowed, dtype=np.int64)
+    return decimals_at(np.asarray(price, dtype=np.float64), price_decimals)
 
 
 def on_price_tick(price: ArrayLike, price_decimals: ArrayLike, *, towards: Towards = "nearest") -> FloatArray:

@@ -1,6 +1,8 @@
 """Fees, against the tables and the formula that the exchange publishes."""
 
+import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from hlpairs_core.costs import CostModel, Fee, FeeSchedule
 from hlpairs_core.exceptions import InputError, MalformedPayload
+from hlpairs_core.exchange.dexs import parse_perp_dexs
 
 # The published tables, in per cent: volume, then taker and maker without stake, Diamond, Platinum, Gold, Silver, Bronze
 # and Wood. They are rounded to 0.0001 %.
@@ -71,7 +74,6 @@ RATE = st.floats(-0.0001, 0.0007)
 def test_a_builders_fee_follows_the_published_formula(
     taker: float, maker: float, referral: float, aligned: bool, growth: bool, scale: float
 ) -> None:
-    scale = min(scale, 1.0) if growth else scale
     own = Fee(taker_bps=1e4 * taker, maker_bps=1e4 * maker)
     schedule = FeeSchedule(perp=own, spot=Fee(taker_bps=7, maker_bps=4), referral_discount=referral)
     fee = schedule.fee("builder", builder_fee_scale=scale, growth_mode=growth, aligned_quote=aligned)
@@ -107,6 +109,15 @@ def test_the_published_examples_of_builders_fees_are_met(
 ) -> None:
     fee = FeeSchedule.base().fee("builder", builder_fee_scale=scale, growth_mode=growth, aligned_quote=aligned)
     assert fee.taker_bps == pytest.approx(taker_bps)
+
+
+@pytest.mark.recordings
+def test_every_recorded_builders_dex_has_a_fee_that_is_not_absurd(protocol: Path) -> None:
+    [recorded] = json.loads((protocol / "perp_dexs.json").read_text())
+    dexs = parse_perp_dexs("perpDexs", recorded["response"])
+    fees = {dex.name: FeeSchedule.base().fee("builder", builder_fee_scale=dex.fee_scale).taker_bps for dex in dexs}
+    assert fees["xyz"] == 9.0
+    assert all(4.5 <= fee <= 30 for fee in fees.values())
 
 
 def test_spot_volume_counts_twice_and_a_tier_begins_above_its_bound() -> None:
@@ -168,11 +179,8 @@ def test_absurd_fees_are_refused_wherever_they_come_from() -> None:
     ("wrong", "said"),
     [
         ({"kind": "option"}, "kind is 'option': use one of 'perp', 'spot', 'builder'"),
-        ({"kind": "builder", "builder_fee_scale": 3.5}, r"builder_fee_scale is 3\.5: .* at most 3"),
-        (
-            {"kind": "builder", "builder_fee_scale": 2.0, "growth_mode": True},
-            r"builder_fee_scale is 2\.0: .* at most 1",
-        ),
+        ({"kind": "builder", "builder_fee_scale": 10.5}, r"builder_fee_scale is 10\.5: .* at most 10"),
+        ({"kind": "builder", "builder_fee_scale": -0.5}, r"builder_fee_scale is -0\.5: .* at least 0"),
         ({"kind": "perp", "growth_mode": True}, "growth_mode is True for the kind 'perp': only 'builder' has it"),
         ({"kind": "perp", "stable_pair": True}, "stable_pair is True for the kind 'perp': only 'spot' has it"),
     ],
