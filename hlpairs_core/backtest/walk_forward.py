@@ -137,6 +137,13 @@ def walk_forward(
     Time convention as in `screen`: nothing after the signal bar decides on a row, membership of the universe
     included; trades are entered at the next open or later. With shared coins and overlapping holds the rows are far
     from independent: judge them in blocks of time.
+
+    Examples
+    --------
+    >>> from hlpairs_core.simulation import market_panel, synthetic_market
+    >>> market = synthetic_market(7, 20, start="2025-03-01T00:00Z", clock=lambda: 0.0)
+    >>> walk_forward(market_panel(market, hours=480), every=24)
+    <WalkForward: 6 signal bars from 2025-02-23 01:00 to 2025-02-28 01:00 UTC, 16 candidates, 1 of them a bar's top>
     """
     settings = settings if horizon is None else replace(settings, horizon_hours=horizon)
     rules = WalkRules(

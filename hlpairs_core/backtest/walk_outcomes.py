@@ -176,7 +176,7 @@ def _slippage_usd(traded: FloatArray, trades: Trades, costs: CostModel) -> Float
         half_spread_bps=costs.half_spread_bps,
         coefficient=costs.impact_coefficient,
     )
-    return np.asarray(traded * bps / 1e4)
+    return np.asarray(costs.slippage_multiple * traded * bps / 1e4)
 
 
 def _frame(columns: Columns, panel: Panel, index: pd.Index) -> pd.DataFrame:
