@@ -18,7 +18,7 @@ Market = Callable[..., Panel]
 Candidates = Callable[..., Candidate]
 
 WINDOW = 40
-COSTS = CostModel(half_spread_bps=1.7, impact_coefficient=0.8)
+COSTS = CostModel(half_spread_bps=1.7, impact_coefficient=0.8, slippage_multiple=1.5)
 
 
 def random_rows(panel: Panel, n: int, settings: ScreenSettings, seed: int) -> pd.DataFrame:
@@ -80,7 +80,9 @@ def test_each_candidate_earns_what_its_trade_alone_earns(
     messy_market: Market, make_candidate: Candidates, interval: str, horizon: float, assumed: float | None
 ) -> None:
     settings = ScreenSettings(interval=interval, window=WINDOW, horizon_hours=horizon)
-    costs = CostModel(half_spread_bps=1.7, impact_coefficient=0.8, assumed_funding_per_hour=assumed)
+    costs = CostModel(
+        half_spread_bps=1.7, impact_coefficient=0.8, slippage_multiple=1.5, assumed_funding_per_hour=assumed
+    )
     panel = messy_market(200, 7, seed=9, idle=0.8, interval=interval)
     rows = random_rows(panel, 250, settings, seed=3)
     got = realise(rows, panel, settings=settings, costs=costs)
