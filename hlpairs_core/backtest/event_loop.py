@@ -14,8 +14,7 @@ from hlpairs_core.backtest.position import Exit, Liquidity, Position, signed_wei
 from hlpairs_core.backtest.strategy import Moment, Signal, Strategy
 from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.screening import ScreenSettings, day_notional_usd, day_volatility_bps
-from hlpairs_core.screening.liquidity import bars_per_day
+from hlpairs_core.screening import ScreenSettings, day_volatility_bps
 
 __all__ = ["FIRST_SIGNAL", "EventLoop"]
 
@@ -328,7 +327,5 @@ class EventLoop:
         if bar < FIRST_SIGNAL:
             return Liquidity(np.full(2, np.nan), np.full(2, np.nan))
         panel = self.bars.panel
-        day = max(1, round(bars_per_day(panel.interval)))
-        known = panel.rows(max(0, bar + 1 - day), bar + 1).select([panel.coins[leg] for leg in legs])
         fitted = panel.close[max(0, bar - self.settings.window) : bar, legs]
-        return Liquidity(day_notional_usd(known), day_volatility_bps(fitted, panel.interval))
+        return Liquidity(self.bars.day_notional_usd(bar, legs), day_volatility_bps(fitted, panel.interval))

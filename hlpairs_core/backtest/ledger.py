@@ -24,6 +24,8 @@ TRADE_COLUMNS = (
 )  # fmt: skip
 EQUITY_COLUMNS = ("cash_usd", "unrealised_usd", "equity_usd", "gross_usd", "net_exposure_usd", "pairs")
 
+_TIMES = ("decided_at", "time", "entry_time", "exit_time")
+
 
 @dataclass(eq=False)
 class Ledger:
@@ -93,7 +95,13 @@ class Ledger:
         times = self.time[first : first + len(self.equity)] + pd.Timedelta(hours=self.bar_hours)
         equity = np.array(self.equity, dtype=np.float64).reshape(len(self.equity), len(EQUITY_COLUMNS))
         return (
-            pd.DataFrame(self.trades, columns=list(TRADE_COLUMNS)),
+            _table(self.trades, TRADE_COLUMNS),
             pd.DataFrame(equity, index=times.rename("closed_at"), columns=list(EQUITY_COLUMNS)).astype({"pairs": int}),
-            pd.DataFrame(self.orders, columns=list(ORDER_COLUMNS)),
+            _table(self.orders, ORDER_COLUMNS),
         )
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Make a table whose columns have the same types whatever is in it."""
+    table = pd.DataFrame(rows, columns=list(columns))
+    return table.astype({name: "datetime64[ms, UTC]" for name in _TIMES if name in columns})

@@ -10,6 +10,7 @@ from hlpairs_core.exceptions import InputError
 from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.screening import stamps_in_bars
+from hlpairs_core.screening.liquidity import bars_per_day
 
 __all__ = ["MarketBars"]
 
@@ -24,6 +25,8 @@ class MarketBars:
         Where they come from.
     tradable : ndarray of bool
         The coin traded in the bar, so that its open is a price at which an order fills.
+    notional : ndarray
+        What traded in the bar (USD).
     value : ndarray
         Last known close (USD); NaN before the first.
     stamp_price : ndarray
@@ -35,24 +38,20 @@ class MarketBars:
         Where the rate is the assumption.
     open_share : ndarray, shape (n_bars,)
         Share of the bar's stamps that is at its very open.
-    ends : ndarray of int, shape (n_coins,)
-        Last bar with a close; -1 without one.
     """
 
     panel: Panel
     tradable: BoolArray
+    notional: FloatArray
     value: FloatArray
     stamp_price: FloatArray
     rate: FloatArray
     assumed: BoolArray
     open_share: FloatArray
-    ends: IntArray
 
     @classmethod
     def of(cls, panel: Panel, assumed_funding_per_hour: float | None) -> "MarketBars":
         """Read a panel."""
-        known = np.isfinite(panel.close)
-        last = np.where(known.any(axis=0), panel.n_bars - 1 - np.argmax(known[::-1], axis=0), -1)
         value = pd.DataFrame(panel.close).ffill().to_numpy()
         before = np.vstack([np.full((1, panel.n_coins), np.nan), value[:-1]])
         due = stamps_in_bars(panel.time, panel.interval)
@@ -64,12 +63,12 @@ class MarketBars:
         return cls(
             panel=panel,
             tradable=panel.traded & np.isfinite(panel.open),
+            notional=panel.notional,
             value=value,
             stamp_price=np.where(np.isfinite(panel.open), panel.open, before),
             rate=rate,
             assumed=unknown & (assumed_funding_per_hour is not None),
             open_share=np.divide(on_the_hour, due, out=np.zeros(panel.n_bars), where=due > 0),
-            ends=last.astype(np.int64),
         )
 
     @property
@@ -81,6 +80,13 @@ class MarketBars:
         """Return the last bar with a close of both coins; -1 without one."""
         both = np.flatnonzero(np.isfinite(self.panel.close[:, legs]).all(axis=1))
         return int(both[-1]) if len(both) else -1
+
+    def day_notional_usd(self, bar: int, legs: IntArray) -> FloatArray:
+        """Return what traded in the 24 hours to a bar's close (USD), shape (2,); a missing bar counts as no trade."""
+        per_day = bars_per_day(self.panel.interval)
+        rows = slice(max(0, bar + 1 - max(1, round(per_day))), bar + 1)
+        traded = np.nansum(self.notional[rows, legs], axis=0)
+        return np.asarray(traded * (per_day / (rows.stop - rows.start)))
 
     def funding_paid(self, bar: int, legs: IntArray, before: FloatArray, after: FloatArray) -> tuple[FloatArray, bool]:
         """Return what positions pay in a bar (USD per leg), and whether an assumed rate was used.
