@@ -6,6 +6,7 @@ from hlpairs_core.backtest.margin import isolated_liquidation_price
 from hlpairs_core.backtest.outcome import ExitReason, TradeOutcome
 from hlpairs_core.backtest.portfolio import Portfolio
 from hlpairs_core.backtest.strategy import Decision, FrozenSignals, Moment, ScreenStrategy, Signal, Strategy
+from hlpairs_core.backtest.sweep import sweep
 from hlpairs_core.backtest.trade import simulate_trade
 from hlpairs_core.backtest.walk_forward import WalkForward, walk_forward
 from hlpairs_core.backtest.walk_outcomes import realise
@@ -27,5 +28,6 @@ __all__ = [
     "isolated_liquidation_price",
     "realise",
     "simulate_trade",
+    "sweep",
     "walk_forward",
 ]
