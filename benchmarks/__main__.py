@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks import (
     backfill,
+    backtests,
     engle_granger,
     hedge_ratios,
     kalman,
@@ -23,6 +24,7 @@ from benchmarks.report import Report, machine
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
     "rolling": rolling.run,
+    "backtests": backtests.run,
     "screen_growth": screen_growth.run,
     "kalman": kalman.run,
     "reversion": reversion.run,

@@ -7,7 +7,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hlpairs_core.backtest import WalkForward, walk_forward
+    from hlpairs_core.backtest import (
+        Backtest,
+        FrozenSignals,
+        Portfolio,
+        ScreenStrategy,
+        Signal,
+        WalkForward,
+        backtest_pairs,
+        isolated_liquidation_price,
+        sweep,
+        walk_forward,
+    )
     from hlpairs_core.costs import CostModel
     from hlpairs_core.engine import EngineClient, connect
     from hlpairs_core.exchange import (
@@ -131,17 +142,27 @@ _HOME = {
     "variance_ratio": "stats",
     "zero_crossings": "stats",
     "walk_forward": "backtest",
+    "Backtest": "backtest",
+    "FrozenSignals": "backtest",
+    "Portfolio": "backtest",
+    "ScreenStrategy": "backtest",
+    "Signal": "backtest",
+    "backtest_pairs": "backtest",
+    "isolated_liquidation_price": "backtest",
+    "sweep": "backtest",
 }
 
 __all__ = [
     "MAINNET_URL",
     "TESTNET_URL",
+    "Backtest",
     "BonferroniThreshold",
     "BreakMonitor",
     "Candidate",
     "CostModel",
     "DiscoveryRates",
     "EngineClient",
+    "FrozenSignals",
     "HalfLife",
     "HedgeRatio",
     "HyperliquidClient",
@@ -156,18 +177,22 @@ __all__ = [
     "OrnsteinUhlenbeckFit",
     "Panel",
     "PanelReport",
+    "Portfolio",
     "Rate",
     "Reversion",
     "RollingDependence",
     "RollingScreen",
     "ScreenResult",
     "ScreenSettings",
+    "ScreenStrategy",
+    "Signal",
     "Thresholds",
     "VarianceRatio",
     "WalkForward",
     "WeightBudget",
     "ZeroCrossings",
     "adf_test",
+    "backtest_pairs",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "bonferroni_t",
@@ -182,6 +207,7 @@ __all__ = [
     "half_life",
     "hedge_ratio",
     "hurst_exponent",
+    "isolated_liquidation_price",
     "johansen_test",
     "kalman_pairs",
     "kalman_paths",
@@ -194,6 +220,7 @@ __all__ = [
     "reversion",
     "reversion_pairs",
     "screen",
+    "sweep",
     "variance_ratio",
     "walk_forward",
     "zero_crossings",

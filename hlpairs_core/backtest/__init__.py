@@ -1,6 +1,6 @@
 """Trades of candidates through later bars: what an expected edge was worth."""
 
-from hlpairs_core.backtest.events import Backtest, backtest
+from hlpairs_core.backtest.events import Backtest, backtest_pairs
 from hlpairs_core.backtest.follow import follow
 from hlpairs_core.backtest.margin import isolated_liquidation_price
 from hlpairs_core.backtest.outcome import ExitReason, TradeOutcome
@@ -23,7 +23,7 @@ __all__ = [
     "Strategy",
     "TradeOutcome",
     "WalkForward",
-    "backtest",
+    "backtest_pairs",
     "follow",
     "isolated_liquidation_price",
     "realise",

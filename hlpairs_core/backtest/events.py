@@ -15,7 +15,7 @@ from hlpairs_core.exceptions import InputError
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.screening import DEFAULT_COSTS, DEFAULT_SETTINGS, ScreenSettings
 
-__all__ = ["Backtest", "backtest"]
+__all__ = ["Backtest", "backtest_pairs"]
 
 DEFAULT_PORTFOLIO = Portfolio()
 _WORST_SHARE = 0.05
@@ -65,7 +65,7 @@ class Backtest:
         )
 
 
-def backtest(
+def backtest_pairs(
     panel: Panel,
     *,
     strategy: Strategy,

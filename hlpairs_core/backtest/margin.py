@@ -37,7 +37,7 @@ def liquidation_price(units: FloatArray, account: FloatArray, rate: FloatArray) 
         a position.
     """
     slope = units - rate * np.abs(units)
-    return np.divide(-account, slope, out=np.full(np.shape(slope), np.nan), where=slope != 0)
+    return np.asarray(np.divide(-account, slope, out=np.full(np.shape(slope), np.nan), where=slope != 0))
 
 
 def isolated_liquidation_price(entry_price: float, *, side: str, leverage: float, max_leverage: float) -> float:

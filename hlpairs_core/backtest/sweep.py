@@ -1,5 +1,6 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,7 @@ import pandas as pd
 from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.backtest.market_bars import MarketBars
 from hlpairs_core.backtest.sweep_market import impact_of_window, sweep_arrays
-from hlpairs_core.backtest.sweep_rules import SMALLEST_RESIDUAL, TOTALS, SweepRules
+from hlpairs_core.backtest.sweep_rules import SMALLEST_RESIDUAL, TOTALS, SweepArrays, SweepRules
 from hlpairs_core.costs import MINIMUM_ORDER_USD, CostModel, check_integer, check_number
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market.panel import Panel
@@ -15,6 +16,8 @@ from hlpairs_core.screening import DEFAULT_COSTS
 from hlpairs_core.stats._compile import use_numba
 
 __all__ = ["sweep"]
+
+Sweep: TypeAlias = Callable[[SweepArrays, SweepRules, IntArray, IntArray, float, FloatArray], tuple[int, int]]
 
 _SHORTEST_WINDOW = 10
 
@@ -35,9 +38,9 @@ def sweep(
 ) -> pd.DataFrame:
     """Backtest many pairs by many rules: entry × exit × stop × hold × window.
 
-    Each pair is traded alone, one position at a time. At every closed bar it is fitted on the `window` bars before, and
-    entered where |z| of the bar's close is at or above `entry` and below `stop`; α, β and σ are then frozen until the
-    trade is over. Fills, waiting, funding, costs and forced exits are those of `backtest`, to which the results are
+    Each pair is traded alone, one position at a time. At every closed bar it is fitted on the `window` bars before and
+    entered where |z| of the close is at or above `entry` and below `stop`; α, β and σ are then frozen until the trade
+    is over. Fills, waiting, funding, costs and forced exits are those of `backtest_pairs`, to which the results are
     equal: unrounded sizes, no caps, no margin.
 
     Parameters
@@ -68,7 +71,7 @@ def sweep(
         One row a pair and rule: ``y, x, window, entry, exit, stop, hold_bars, trades``; sums over the trades
         ``gross_bps, fee_bps, slippage_bps, funding_bps, net_bps`` (of the notional at entry; ``net = gross - fee -
         slippage + funding``); ``mean_net_bps, sd_net_bps`` (per trade, NaN below one and two trades), ``worst_net_bps``
-        (the worst trade), ``hit_rate``, and ``exposure``: share of the bars held. This is in-sample description: the
+        (of one trade), ``hit_rate``, and ``exposure``: share of the bars held. This is in-sample description: the
         best of so many rules is best by luck as well.
 
     Raises
@@ -97,7 +100,7 @@ def sweep(
     return pd.concat(tables, ignore_index=True)
 
 
-def _sweep_of(accelerate: bool | None):  # type: ignore[no-untyped-def]
+def _sweep_of(accelerate: bool | None) -> Sweep:
     if use_numba(accelerate):
         from hlpairs_core.backtest import sweep_kernels
 
@@ -134,13 +137,13 @@ def _rules(
     check_integer("delay_bars", delay_bars, low=0, high=1000)
     for bars in hold:
         check_integer("hold", bars, low=1, high=1_000_000)
-    enter, leave, stop = _levels("entry", entry), _levels("exit", leave), _levels("stop", stop)
-    if not any(low < at < high for low, at, high in product(leave, enter, stop)):
+    enter, back, out = _levels("entry", entry), _levels("exit", leave), _levels("stop", stop)
+    if not any(low < at < high for low, at, high in product(back, enter, out)):
         raise InputError("no rule has exit < entry < stop: change the levels")
     if not len(hold):
         raise InputError("hold is empty: give at least one number of bars")
     return SweepRules(
-        enter=enter, leave=leave[::-1].copy(), stop=stop, hold=np.unique(np.array(hold, dtype=np.int64)), window=0,
+        enter=enter, leave=back[::-1].copy(), stop=out, hold=np.unique(np.array(hold, dtype=np.int64)), window=0,
         delay=int(delay_bars), notional=float(notional_usd), fee_bps=float(costs.taker_fee_bps),
         half_spread_bps=float(costs.half_spread_bps), least_usd=MINIMUM_ORDER_USD,
     )  # fmt: skip

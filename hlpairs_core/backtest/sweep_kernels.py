@@ -119,7 +119,7 @@ def _add(row: FloatArray, gross: float, fee: float, slippage: float, funding: fl
 @jit
 def _unknown_rate(market: SweepArrays, leg: int, entry: int, end: int) -> int:
     """Return the first bar of a hold whose funding is unknown; -1 where all is known."""
-    first = entry + market.spared[leg, entry]
+    first: int = entry + market.spared[leg, entry]
     if market.missing[leg, end] == market.missing[leg, first]:
         return -1
     while market.missing[leg, first + 1] == market.missing[leg, first]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hlpairs_core.backtest import Backtest, FrozenSignals, Portfolio, Signal, backtest, simulate_trade
+from hlpairs_core.backtest import Backtest, FrozenSignals, Portfolio, Signal, backtest_pairs, simulate_trade
 from hlpairs_core.costs import CostModel
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
@@ -36,7 +36,7 @@ def trade(panel: Panel, candidate: Any, costs: CostModel = FREE, **options: Any)
     portfolio = options.pop("portfolio", Portfolio())
     settings = options.pop("settings", SETTINGS)
     strategy = signals(panel, (SIGNAL_BAR, candidate))
-    return backtest(panel, strategy=strategy, settings=settings, costs=costs, portfolio=portfolio, **options)
+    return backtest_pairs(panel, strategy=strategy, settings=settings, costs=costs, portfolio=portfolio, **options)
 
 
 def coins_of(names: str, z: list[float], make_bars: Bars) -> Panel:
@@ -59,7 +59,7 @@ def test_one_candidate_is_traded_as_simulate_trade_does(make_bars: Bars, make_ca
         )  # fmt: skip
         bar = int(rng.integers(10, 50))
         alone = simulate_trade(panel, candidate, entry_bar=bar + 1, settings=SETTINGS, costs=CostModel())
-        got = backtest(panel, strategy=signals(panel, (bar, candidate)), settings=SETTINGS, costs=CostModel())
+        got = backtest_pairs(panel, strategy=signals(panel, (bar, candidate)), settings=SETTINGS, costs=CostModel())
         if alone.exit_reason == "no entry":
             assert got.trades.empty
             continue
@@ -165,7 +165,7 @@ def test_a_stop_cuts_the_trade_at_the_next_open(
 def test_caps_take_the_first_signals_and_say_why_the_others_wait(make_bars: Bars, make_candidate: Candidates) -> None:
     panel = coins_of("A B C D E F", [3.0] * 8, make_bars)
     given = [make_candidate(y=y, x=x) for y, x in ("AB", "AD", "CD", "BA", "EF")]
-    got = backtest(
+    got = backtest_pairs(
         panel, strategy=signals(panel, *[(4, one) for one in given]), settings=SETTINGS, costs=FREE,
         portfolio=Portfolio(max_pairs=2),
     )  # fmt: skip
@@ -179,7 +179,7 @@ def test_legs_and_leverage_are_scaled_down_to_their_caps(make_bars: Bars, make_c
     given = [make_candidate(y=y, x=x) for y, x in ("AB", "CD", "EF")]
     caps = Portfolio(capital_usd=10_000.0, max_leg_usd=4_000.0, max_leverage=1.2)
     strategy = signals(panel, *[(4, one) for one in given])
-    got = backtest(panel, strategy=strategy, settings=SETTINGS, costs=FREE, portfolio=caps)
+    got = backtest_pairs(panel, strategy=strategy, settings=SETTINGS, costs=FREE, portfolio=caps)
     assert list(got.trades["notional_usd"]) == pytest.approx([8_000.0, 4_000.0])
     assert "below the least order" in set(got.orders["reason"])
 
@@ -266,7 +266,7 @@ def test_a_table_of_candidates_trades_as_the_candidates_do(make_bars: Bars, make
     one = make_candidate()
     columns = ("y", "x", "side_y", "side_x", "alpha", "beta", "sigma")
     table = pd.DataFrame([{name: getattr(one, name) for name in columns} | {"signal_time": panel.time[5]}])
-    by_table = backtest(panel, strategy=FrozenSignals(table), settings=SETTINGS, costs=FREE)
+    by_table = backtest_pairs(panel, strategy=FrozenSignals(table), settings=SETTINGS, costs=FREE)
     pd.testing.assert_frame_equal(by_table.trades, trade(panel, one).trades)
 
 
@@ -274,5 +274,5 @@ def test_it_says_what_it_earned_with_its_worst(make_bars: Bars, make_candidate: 
     got = trade(make_bars(prices([3.0, 3.0, 1.0, 0.0, 0.0])), make_candidate())
     assert "1 trades, net" in repr(got)
     assert "worst 5 %" in repr(got)
-    nothing = backtest(make_bars(prices([3.0] * 5)), strategy=FrozenSignals([]), settings=SETTINGS, costs=FREE)
+    nothing = backtest_pairs(make_bars(prices([3.0] * 5)), strategy=FrozenSignals([]), settings=SETTINGS, costs=FREE)
     assert "no trade" in repr(nothing)

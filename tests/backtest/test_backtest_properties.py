@@ -17,7 +17,7 @@ from hlpairs_core.backtest import (
     Portfolio,
     ScreenStrategy,
     Signal,
-    backtest,
+    backtest_pairs,
 )
 from hlpairs_core.costs import CostModel
 from hlpairs_core.market import Panel, PanelReport
@@ -75,7 +75,7 @@ class AnyPair:
 
 
 def run(panel: Panel, seed: int, portfolio: Portfolio, **options: Any) -> Backtest:
-    return backtest(
+    return backtest_pairs(
         panel, strategy=AnyPair(seed), settings=replace(SCREEN, leverage=3.0), portfolio=portfolio,
         max_leverage=dict.fromkeys(COINS, 10.0), **options,
     )  # fmt: skip
@@ -154,10 +154,10 @@ def test_the_screens_decisions_do_not_look_ahead() -> None:
         choose=lambda result: tuple(map(_candidate(result), range(min(2, len(result.candidates))))),
     )  # fmt: skip
     portfolio = Portfolio(max_pairs_per_coin=2)
-    whole = backtest(panel, strategy=strategy, settings=SCREEN, portfolio=portfolio)
+    whole = backtest_pairs(panel, strategy=strategy, settings=SCREEN, portfolio=portfolio)
     assert len(whole.trades) > 3
     for stop in (47, 53):
-        part = backtest(panel.rows(0, stop), strategy=strategy, settings=SCREEN, portfolio=portfolio)
+        part = backtest_pairs(panel.rows(0, stop), strategy=strategy, settings=SCREEN, portfolio=portfolio)
         close = panel.time[stop - 1]
         np.testing.assert_array_equal(whole.equity.loc[:close].to_numpy(), part.equity.loc[:close].to_numpy())
 
@@ -174,7 +174,7 @@ def test_a_held_pair_whose_test_fails_is_left_and_one_that_passes_is_hedged_agai
         settings=patient, costs=CostModel(), every=6, rehedge=True,
         choose=lambda result: tuple(map(_candidate(result), range(min(1, len(result.candidates))))),
     )  # fmt: skip
-    got = backtest(panel, strategy=strategy, settings=patient)
+    got = backtest_pairs(panel, strategy=strategy, settings=patient)
     hedges = got.orders[got.orders["action"] == "rehedge"]
     assert len(hedges)
     assert (hedges["units_y"] == 0).all()
@@ -182,10 +182,10 @@ def test_a_held_pair_whose_test_fails_is_left_and_one_that_passes_is_hedged_agai
     assert (hedges["slippage_usd"] > 0).all()
     assert got.trades["rehedges"].sum() == len(hedges)
     strict = replace(patient, p_max=0.05)
-    failed = backtest(panel, strategy=replace(strategy, settings=strict), settings=patient)
+    failed = backtest_pairs(panel, strategy=replace(strategy, settings=strict), settings=patient)
     assert "test failed" in set(failed.trades["exit_reason"])
     kept = replace(strategy, settings=strict, leave_on_failure=False)
-    assert "test failed" not in set(backtest(panel, strategy=kept, settings=patient).trades["exit_reason"])
+    assert "test failed" not in set(backtest_pairs(panel, strategy=kept, settings=patient).trades["exit_reason"])
 
 
 def test_noise_earns_minus_its_costs() -> None:
@@ -195,7 +195,7 @@ def test_noise_earns_minus_its_costs() -> None:
         close = 100 * np.exp(np.cumsum(rng.normal(-0.00005, 0.01, (700, 4)), axis=0))
         opens = np.vstack([close[:1], close[:-1]])
         panel = panel_of(opens, close, np.zeros(close.shape), np.full(close.shape, 1e6), np.zeros(close.shape))
-        got = backtest(panel, strategy=AnyPair(seed), settings=SCREEN, costs=CostModel(taker_fee_bps=20.0))
+        got = backtest_pairs(panel, strategy=AnyPair(seed), settings=SCREEN, costs=CostModel(taker_fee_bps=20.0))
         net.append(got.trades["net_bps"].to_numpy())
         gross.append(got.trades["gross_bps"].to_numpy())
         costs = got.trades["fee_bps"] + got.trades["slippage_bps"]
@@ -209,6 +209,6 @@ def test_noise_earns_minus_its_costs() -> None:
 
 
 def test_given_signals_may_be_none_at_all() -> None:
-    got = backtest(market(np.random.default_rng(1)), strategy=FrozenSignals([]), settings=SCREEN)
+    got = backtest_pairs(market(np.random.default_rng(1)), strategy=FrozenSignals([]), settings=SCREEN)
     assert got.trades.empty
     assert (got.equity["equity_usd"] == 100_000).all()

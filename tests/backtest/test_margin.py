@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hlpairs_core.backtest import Backtest, FrozenSignals, Portfolio, backtest, isolated_liquidation_price
+from hlpairs_core.backtest import Backtest, FrozenSignals, Portfolio, backtest_pairs, isolated_liquidation_price
 from hlpairs_core.costs import CostModel
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
@@ -56,7 +56,7 @@ def test_a_leverage_above_the_coins_is_refused() -> None:
 
 def run(panel: Panel, candidate: Any, *, settings: ScreenSettings = SETTINGS, **portfolio: Any) -> Backtest:
     strategy = FrozenSignals([(panel.time[4] + pd.Timedelta(hours=1), candidate)])
-    return backtest(
+    return backtest_pairs(
         panel, strategy=strategy, settings=settings, costs=FREE, portfolio=Portfolio(**portfolio),
         max_leverage={"Y": 20, "X": 20},
     )  # fmt: skip
