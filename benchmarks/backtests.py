@@ -23,6 +23,7 @@ from benchmarks.report import Report, processor_seconds
 from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.backtest import FrozenSignals, Signal, backtest_pairs, sweep
 from hlpairs_core.costs import CostModel
+from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel, PanelReport
 from hlpairs_core.screening import ScreenSettings
 
@@ -46,7 +47,15 @@ def run(_data: Path | None) -> Report:
     ways = {"NumPy": False, "Numba": True} if find_spec("numba") else {"NumPy": False}
     for accelerate in ways.values():
         sweep(panel, pairs[:1], window=(WINDOW,), **ONE, accelerate=accelerate)
-    peers = _Peers.start(panel, pairs)
+    with tempfile.TemporaryDirectory() as folder:
+        peers = _Peers.start(panel, pairs, Path(folder))
+    times = _times(panel, pairs, ways, peers)
+    peers.close()
+    return _report(times, peers, len(pairs), sweep(panel, pairs, window=(WINDOW,), costs=FREE, **ONE))
+
+
+def _times(panel: Panel, pairs: list[tuple[str, str]], ways: dict[str, bool], peers: "_Peers") -> Times:
+    """Seconds of a backtest of a pair, round by round."""
     times: Times = {name: [] for name in peers.names}
     for _ in range(ROUNDS):
         for name, accelerate in ways.items():
@@ -58,7 +67,7 @@ def run(_data: Path | None) -> Report:
         times.setdefault("event by event, one rule", []).append(_event_seconds(panel, pairs))
         for name in peers.names:
             times[name].append(peers.seconds(name))
-    return _report(times, peers, len(pairs), sweep(panel, pairs, window=(WINDOW,), costs=FREE, **ONE))
+    return times
 
 
 def synthetic(rng: np.random.Generator) -> Panel:
@@ -125,18 +134,19 @@ class _Peers:
             self.names = (f"vectorbt {versions[0]}, one rule", f"backtesting.py {versions[1]}, one rule, one leg")
 
     @classmethod
-    def start(cls, panel: Panel, pairs: list[tuple[str, str]]) -> "_Peers":
+    def start(cls, panel: Panel, pairs: list[tuple[str, str]], folder: Path) -> "_Peers":
         interpreter = os.environ.get("PEERS_PYTHON")
         if not interpreter:
             return cls(None)
         legs = np.array([[panel.coins.index(coin) for coin in pair] for pair in pairs])
-        with tempfile.NamedTemporaryFile(suffix=".npz", delete=False) as file:
-            np.savez(
+        file = folder / "prices.npz"
+        np.savez(
                 file, open=panel.open, log_close=panel.log_close, pairs=legs, fits=_fits(panel, legs), enter=ENTRY,
                 leave=EXIT, hold=HOLD,
             )  # fmt: skip
-        command = [interpreter, str(PEERS_SCRIPT), file.name]
-        return cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        command = [interpreter, str(PEERS_SCRIPT), str(file)]
+        return cls(subprocess.Popen(command, text=True, **pipes))
 
     def seconds(self, name: str) -> float:
         assert self._process is not None
@@ -147,10 +157,18 @@ class _Peers:
         self.gross_bps = answer["gross_bps"] or self.gross_bps
         return float(answer["seconds"])
 
+    def close(self) -> None:
+        """End the other interpreter."""
+        if self._process is not None:
+            self._process.communicate()
+
     def _answer(self) -> dict[str, Any]:
         assert self._process is not None
         assert self._process.stdout is not None
-        return dict(json.loads(self._process.stdout.readline()))
+        line = self._process.stdout.readline()
+        if not line:
+            raise InputError(f"{os.environ['PEERS_PYTHON']} ended without an answer: has it vectorbt and backtesting?")
+        return dict(json.loads(line))
 
 
 def _report(times: Times, peers: _Peers, n_pairs: int, free: pd.DataFrame) -> Report:
@@ -159,9 +177,7 @@ def _report(times: Times, peers: _Peers, n_pairs: int, free: pd.DataFrame) -> Re
     best = median(times.get("sweep, Numba, one rule", times["sweep, NumPy, one rule"]))
     for name, values in times.items():
         spread = f"from {1 / max(values):,.0f} to {1 / min(values):,.0f}"
-        ratio = (
-            "" if name.startswith("sweep") else f"; the sweep of one rule is {median(values) / best:,.0f} times as fast"
-        )
+        ratio = "" if name.startswith("sweep") else f"; the sweep of one rule: {median(values) / best:,.0f} times that"
         rows.append((name, f"{1 / median(values):,.0f} a second ({spread}){ratio}"))
         numbers[name] = 1 / median(values)
     if not peers.names:

@@ -4,35 +4,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hlpairs_core._typing import FloatArray, IntArray
+from hlpairs_core._typing import FloatArray
 from hlpairs_core.backtest.broker import Broker
+from hlpairs_core.backtest.entry_desk import Account, EntryDesk, Waiting
 from hlpairs_core.backtest.ledger import Ledger
-from hlpairs_core.backtest.margin import liquidation_price, maintenance_rate
+from hlpairs_core.backtest.margin import liquidation_fills, maintenance_rate
 from hlpairs_core.backtest.market_bars import MarketBars
 from hlpairs_core.backtest.portfolio import Portfolio
-from hlpairs_core.backtest.position import Exit, Liquidity, Position, signed_weights, zscore_of
-from hlpairs_core.backtest.strategy import Moment, Signal, Strategy
+from hlpairs_core.backtest.position import Exit, Position
+from hlpairs_core.backtest.strategy import Moment, Strategy
 from hlpairs_core.costs import MINIMUM_ORDER_USD
-from hlpairs_core.exceptions import InputError
-from hlpairs_core.screening import ScreenSettings, day_volatility_bps
+from hlpairs_core.screening import ScreenSettings
 
-__all__ = ["FIRST_SIGNAL", "EventLoop"]
-
-# A volatility takes three closes before the signal bar.
-FIRST_SIGNAL = 3
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Waiting:
-    """An entry that is not filled yet, and the bars that may fill it."""
-
-    signal: Signal
-    legs: IntArray
-    liquidity: Liquidity
-    decided: int
-    first_bar: int
-    latest: float
-    zscore: float
+__all__ = ["EventLoop"]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -44,13 +28,14 @@ class EventLoop:
     settings: ScreenSettings
     portfolio: Portfolio
     broker: Broker
+    desk: EntryDesk
     max_leverage: FloatArray | None
     stop: int
     ledger: Ledger
     closed_net_usd: float = 0.0
     equity_usd: float = 0.0
     held: list[Position] = field(default_factory=list)
-    waiting: list[_Waiting] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
     hedging: dict[Position, int] = field(default_factory=dict)
 
     def run(self, start: int) -> Ledger:
@@ -113,13 +98,13 @@ class EventLoop:
             if abs(change[1]) * price[1] >= MINIMUM_ORDER_USD:
                 costs = self.broker.trade_to(position, units, price)
                 position.rehedges += 1
-                self._set_margin(position, price)
+                position.set_margin(price, self.settings.leverage)
                 self.ledger.fill(
                     position, "rehedge", decided=decided, time=self.bars.panel.time[bar], reason="refitted",
                     change=change, price=price, costs=costs,
                 )  # fmt: skip
 
-    def _fill_entry(self, order: _Waiting, bar: int) -> None:
+    def _fill_entry(self, order: Waiting, bar: int) -> None:
         if bar > order.latest:
             self.waiting.remove(order)
             self.ledger.refuse(order.signal, order.decided, self.bars.panel.time[bar], "no trade", "expired")
@@ -127,49 +112,21 @@ class EventLoop:
             self.waiting.remove(order)
             self._enter(order, bar)
 
-    def _enter(self, order: _Waiting, bar: int) -> None:
-        price = self.broker.price(self.bars.panel.open[bar, order.legs], order.legs)
-        weights = signed_weights(order.signal)
-        notional = self._allowed_usd(order.signal, weights)
-        units = self.broker.size(weights * notional / price, order.legs)
-        problem = self._size_problem(np.abs(units) * price)
-        if problem:
-            self.ledger.refuse(order.signal, order.decided, self.bars.panel.time[bar], problem)
+    def _enter(self, order: Waiting, bar: int) -> None:
+        position = self.desk.fill(order, bar, self.stop, self._account())
+        time = self.bars.panel.time[bar]
+        if isinstance(position, str):
+            self.ledger.refuse(order.signal, order.decided, time, position)
             return
-        last = min(self.bars.last_of(order.legs), self.stop - 1)
-        position = Position(
-            signal=order.signal, legs=order.legs, liquidity=order.liquidity, entered=bar, last=last,
-            entry_zscore=order.zscore, entry_units=units, notional_usd=float((np.abs(units) * price).sum()),
-        )  # fmt: skip
-        costs = self.broker.trade_to(position, units, price)
-        self._set_margin(position, price)
         self.held.append(position)
         self.ledger.fill(
-            position, "enter", decided=order.decided, time=self.bars.panel.time[bar], reason="signal", change=units,
-            price=price, costs=costs,
+            position, "enter", decided=order.decided, time=time, reason="signal", change=position.units,
+            price=position.mark_usd, costs=(position.fee_usd, position.slippage_usd),
         )  # fmt: skip
 
-    def _allowed_usd(self, signal: Signal, weights: FloatArray) -> float:
-        wanted = self.portfolio.wanted_usd(
-            notional_usd=self.settings.notional_usd, equity=self.equity_usd, beta=signal.beta, sigma=signal.sigma
-        )
-        largest = float(np.abs(weights).max())
-        return self.portfolio.allowed_usd(wanted, equity=self.equity_usd, gross=self._gross(), largest_weight=largest)
-
-    def _gross(self) -> float:
-        return sum(float(np.abs(one.units * one.mark_usd).sum()) for one in self.held)
-
-    def _size_problem(self, notional: FloatArray) -> str:
-        if notional.min() < MINIMUM_ORDER_USD:
-            return "below the least order"
-        needed = (self._gross() + notional.sum()) / self.settings.leverage
-        return "margin" if self.portfolio.margin != "none" and needed > self.equity_usd else ""
-
-    def _set_margin(self, position: Position, price: FloatArray) -> None:
-        """Put behind each leg what its notional asks for now; what it has gained or lost goes to the cash."""
-        value = position.units * price
-        position.mark_usd = np.array(price)
-        position.margin_usd = np.abs(value) / self.settings.leverage - value - position.flow_usd - position.funding_usd
+    def _account(self) -> Account:
+        gross = sum(float(np.abs(one.units * one.mark_usd).sum()) for one in self.held)
+        return Account(self.equity_usd, gross)
 
     # Close of a bar: liquidations, the end of a coin's data, marks.
 
@@ -191,22 +148,16 @@ class EventLoop:
         self._write_equity()
 
     def _liquidate_legs(self, position: Position, bar: int) -> None:
-        """Close the legs whose price went through their liquidation price, no better than at the bar's open.
-
-        Where the bar opens beyond the price at which nothing is left of the margin, the leg loses its margin.
-        """
+        """Close the legs whose price went through their isolated liquidation price; the other follows."""
         if self.max_leverage is None:
             return
         panel, legs, units = self.bars.panel, position.legs, position.units
-        account = position.account_usd()
-        at = liquidation_price(units, account, maintenance_rate(self.max_leverage[legs]))
-        worst = np.where(units > 0, panel.low[bar, legs], panel.high[bar, legs])
-        gone = np.divide(-account, units, out=np.full(2, np.nan), where=units != 0)
-        side = np.sign(units)
-        hit = (units != 0) & (side * worst <= side * at)
+        rate = maintenance_rate(self.max_leverage[legs])
+        bar_prices = (panel.open[bar, legs], panel.high[bar, legs], panel.low[bar, legs])
+        price = liquidation_fills(units, position.account_usd(), rate, *bar_prices)
+        hit = np.isfinite(price)
         if not hit.any():
             return
-        price = side * np.maximum(np.minimum(side * at, side * panel.open[bar, legs]), side * gone)
         change = np.where(hit, -units, 0.0)
         costs = self.broker.trade_to(position, units + change, price)
         left = Exit(bar, bar + 1, "liquidated", position.zscore(panel.close[bar, legs]))
@@ -237,7 +188,14 @@ class EventLoop:
         unrealised = sum(position.gross_usd(position.mark_usd) for position in self.held)
         self.equity_usd = self._marked_equity()
         exposure = sum(float((one.units * one.mark_usd).sum()) for one in self.held)
-        row = (self.equity_usd - unrealised, unrealised, self.equity_usd, self._gross(), exposure, len(self.held))
+        row = (
+            self.equity_usd - unrealised,
+            unrealised,
+            self.equity_usd,
+            self._account().gross_usd,
+            exposure,
+            len(self.held),
+        )
         self.ledger.equity.append(row)
 
     # Decisions at the close.
@@ -285,47 +243,9 @@ class EventLoop:
                 position.signal = decision.rehedge[pair]
                 self.hedging[position] = bar
         for signal in decision.enter:
-            self._order(signal, bar)
-
-    def _order(self, signal: Signal, bar: int) -> None:
-        legs = self._columns(signal)
-        liquidity = self._liquidity(legs, bar)
-        problem = self._entry_problem(signal, legs, liquidity)
-        if problem:
-            self.ledger.refuse(signal, bar, self.ledger.close_of(bar), problem)
-            return
-        first = bar + 1 + self.portfolio.delay_bars
-        self.waiting.append(_Waiting(
-            signal=signal, legs=legs, liquidity=liquidity, decided=bar, first_bar=first,
-            latest=first + self.settings.horizon_hours / self.bars.bar_hours,
-            zscore=zscore_of(signal, self.bars.panel.close[bar, legs]),
-        ))  # fmt: skip
-
-    def _columns(self, signal: Signal) -> IntArray:
-        coins = self.bars.panel.coins
-        for coin in signal.pair:
-            if coin not in coins:
-                raise InputError(f"the pair {signal.y}/{signal.x} is to be traded, but the panel has no coin {coin!r}")
-        return np.array([coins.index(coin) for coin in signal.pair])
-
-    def _entry_problem(self, signal: Signal, legs: IntArray, liquidity: Liquidity) -> str:
-        busy = [one.signal.pair for one in self.held] + [one.signal.pair for one in self.waiting]
-        if any(set(pair) == set(signal.pair) for pair in busy):
-            return "already open"
-        if len(busy) >= self.portfolio.max_pairs:
-            return "pairs at once"
-        if any(sum(coin in pair for pair in busy) >= self.portfolio.max_pairs_per_coin for coin in signal.pair):
-            return "pairs per coin"
-        if not liquidity.known:
-            return "slippage unknown"
-        if self.max_leverage is not None and (self.settings.leverage > self.max_leverage[legs]).any():
-            return "maximum leverage"
-        weights = signed_weights(signal)
-        return self._size_problem(np.abs(weights) * self._allowed_usd(signal, weights))
-
-    def _liquidity(self, legs: IntArray, bar: int) -> Liquidity:
-        if bar < FIRST_SIGNAL:
-            return Liquidity(np.full(2, np.nan), np.full(2, np.nan))
-        panel = self.bars.panel
-        fitted = panel.close[max(0, bar - self.settings.window) : bar, legs]
-        return Liquidity(self.bars.day_notional_usd(bar, legs), day_volatility_bps(fitted, panel.interval))
+            busy = [one.signal.pair for one in self.held] + [one.signal.pair for one in self.waiting]
+            order = self.desk.take(signal, bar, busy, self._account())
+            if isinstance(order, str):
+                self.ledger.refuse(signal, bar, self.ledger.close_of(bar), order)
+            else:
+                self.waiting.append(order)

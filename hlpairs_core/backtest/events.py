@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from hlpairs_core.backtest.broker import Broker, coin_numbers
+from hlpairs_core.backtest.entry_desk import EntryDesk
 from hlpairs_core.backtest.event_loop import EventLoop
 from hlpairs_core.backtest.ledger import Ledger
 from hlpairs_core.backtest.market_bars import MarketBars
@@ -138,8 +139,10 @@ def backtest_pairs(
     if portfolio.margin != "none" and leverage is None:
         raise InputError(f"margin is {portfolio.margin!r} and no max_leverage is given: give it for every coin")
     bars = MarketBars.of(panel, costs.assumed_funding_per_hour)
+    broker = Broker(costs, lots)
+    desk = EntryDesk(bars=bars, settings=settings, portfolio=portfolio, broker=broker, max_leverage=leverage)
     loop = EventLoop(
-        bars=bars, strategy=strategy, settings=settings, portfolio=portfolio, broker=Broker(costs, lots),
+        bars=bars, strategy=strategy, settings=settings, portfolio=portfolio, broker=broker, desk=desk,
         max_leverage=leverage, stop=end, ledger=Ledger(panel.time, bars.bar_hours),
     )  # fmt: skip
     trades, equity, orders = loop.run(first).tables(first)

@@ -7,7 +7,7 @@ import numpy as np
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.costs import check_number, funding_sign
 
-__all__ = ["Margin", "isolated_liquidation_price", "liquidation_price", "maintenance_rate"]
+__all__ = ["Margin", "isolated_liquidation_price", "liquidation_fills", "liquidation_price", "maintenance_rate"]
 
 Margin = Literal["none", "isolated", "cross"]
 
@@ -38,6 +38,23 @@ def liquidation_price(units: FloatArray, account: FloatArray, rate: FloatArray) 
     """
     slope = units - rate * np.abs(units)
     return np.asarray(np.divide(-account, slope, out=np.full(np.shape(slope), np.nan), where=slope != 0))
+
+
+def liquidation_fills(
+    units: FloatArray, account: FloatArray, rate: FloatArray, opens: FloatArray, high: FloatArray, low: FloatArray
+) -> FloatArray:
+    """Return the prices at which legs are liquidated within a bar; NaN for those that are not.
+
+    A leg is closed at its liquidation price, or at the open where the bar opens beyond it. Where it opens beyond the
+    price at which nothing is left of the margin, the leg loses its margin and no more. Arguments as of
+    `liquidation_price`, and the bar's prices.
+    """
+    side = np.sign(units)
+    at = side * liquidation_price(units, account, rate)
+    gone = side * np.divide(-account, units, out=np.full(np.shape(units), np.nan), where=units != 0)
+    worst = side * np.where(units > 0, low, high)
+    price = side * np.maximum(np.minimum(at, side * opens), gone)
+    return np.asarray(np.where((units != 0) & (worst <= at), price, np.nan))
 
 
 def isolated_liquidation_price(entry_price: float, *, side: str, leverage: float, max_leverage: float) -> float:

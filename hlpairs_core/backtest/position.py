@@ -112,6 +112,12 @@ class Position:
         """Return the profit so far, costs paid and funding included (USD)."""
         return self.gross_usd(price) - float(np.sum(self.fee_usd + self.slippage_usd - self.funding_usd))
 
+    def set_margin(self, price: FloatArray, leverage: float) -> None:
+        """Put behind each leg what its notional asks for now; what it has gained or lost goes to the cash."""
+        value = self.units * price
+        self.mark_usd = np.array(price)
+        self.margin_usd = np.abs(value) / leverage - value - self.flow_usd - self.funding_usd
+
     def account_usd(self) -> FloatArray:
         """Return what each leg's isolated equity is apart from the value of its units (USD)."""
         return self.margin_usd + self.flow_usd + self.funding_usd

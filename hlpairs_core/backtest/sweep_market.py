@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from hlpairs_core._typing import FloatArray
@@ -61,9 +62,18 @@ def impact_of_window(bars: MarketBars, window: int, coefficient: float) -> Float
     squares = window_moments(returns, returns, window - 1)[2]
     volatility = np.sqrt(np.maximum(squares[:-1].T, 0.0) / (window - 2) * per_day)
     impact[:, window:] = 1e4 * coefficient * volatility
-    columns = np.arange(bars.panel.n_coins)
-    volume = np.stack([bars.day_notional_usd(bar, columns) for bar in range(bars.panel.n_bars)], axis=1)
+    volume = _day_notional_usd(bars, per_day)
     return np.asarray(impact / np.sqrt(np.where(volume > 0, volume, np.nan)))
+
+
+def _day_notional_usd(bars: MarketBars, per_day: float) -> FloatArray:
+    """Return what traded in the 24 hours to each close (USD), shape (n_coins, n_bars)."""
+    rows = max(1, round(per_day))
+    traded = np.nan_to_num(_by_coin(bars.notional))
+    before = np.zeros((len(traded), rows - 1))
+    sums = sliding_window_view(np.concatenate([before, traded], axis=1), rows, axis=1).sum(axis=-1)
+    seen = np.minimum(np.arange(bars.panel.n_bars) + 1, rows)
+    return np.asarray(sums * (per_day / seen))
 
 
 def window_moments(y: FloatArray, x: FloatArray, window: int) -> tuple[FloatArray, FloatArray, FloatArray]:
