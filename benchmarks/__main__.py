@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks import (
     backfill,
+    backtests,
     candle_spreads,
     engle_granger,
     funding,
@@ -26,6 +27,7 @@ from benchmarks.report import Report, machine
 BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "engle_granger": engle_granger.run,
     "rolling": rolling.run,
+    "backtests": backtests.run,
     "screen_growth": screen_growth.run,
     "kalman": kalman.run,
     "reversion": reversion.run,
