@@ -143,5 +143,12 @@ def _result(inside: FloatArray, outside: FloatArray, rank: FloatArray, n_tries: 
     logits = np.log(rank / (1.0 - rank))
     slope = float(np.polyfit(inside, outside, 1)[0]) if varies(inside) else float("nan")
     return Overfitting(
-        float(np.mean(logits <= 0.0)), float(np.mean(outside < 0.0)), slope, n_tries, len(logits), logits, inside, outside
+        float(np.mean(logits <= 0.0)),
+        float(np.mean(outside < 0.0)),
+        slope,
+        n_tries,
+        len(logits),
+        logits,
+        inside,
+        outside,
     )

@@ -116,9 +116,7 @@ def mean_and_tail(outcomes: pd.Series | ArrayLike, *, level: float = 0.05) -> Me
     return MeanAndTail(float(values.mean()), _historical(values, level)[1], level, len(values))
 
 
-def tail_risk(
-    returns: pd.Series | ArrayLike, *, method: TailMethod = "historical", level: float = 0.05
-) -> TailRisk:
+def tail_risk(returns: pd.Series | ArrayLike, *, method: TailMethod = "historical", level: float = 0.05) -> TailRisk:
     """Estimate value at risk and expected shortfall of one bar.
 
     Parameters
