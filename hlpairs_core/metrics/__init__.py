@@ -1,12 +1,12 @@
 """What returns and trades were worth: ratios, drawdown, tails, and what luck and many tries make of them."""
 
-from hlpairs_core.metrics.bootstrap import BootstrapInterval, SuperiorAbility, bootstrap_interval, superior_ability
+from hlpairs_core.metrics.bootstrap import BootstrapInterval, bootstrap_interval
 from hlpairs_core.metrics.drawdown import Drawdown, max_drawdown
 from hlpairs_core.metrics.inputs import HOURS_PER_YEAR, bars_per_year
-from hlpairs_core.metrics.measure import performance
 from hlpairs_core.metrics.overfitting import Overfitting, probability_of_overfitting
-from hlpairs_core.metrics.performance import Performance
+from hlpairs_core.metrics.performance import performance
 from hlpairs_core.metrics.ratios import calmar_ratio, sharpe_ratio, sortino_ratio
+from hlpairs_core.metrics.result import Performance
 from hlpairs_core.metrics.sharpe_inference import (
     SharpeSample,
     deflated_sharpe,
@@ -14,6 +14,7 @@ from hlpairs_core.metrics.sharpe_inference import (
     probabilistic_sharpe,
     sharpe_sample,
 )
+from hlpairs_core.metrics.superior_ability import SuperiorAbility, superior_ability
 from hlpairs_core.metrics.tail import MeanAndTail, TailRisk, mean_and_tail, tail_risk
 from hlpairs_core.metrics.trades import TradeSummary, summarise_trades
 

@@ -27,7 +27,7 @@ def bars_per_year(interval: str) -> float:
     InputError
         If the exchange has no such interval.
     """
-    return HOURS_PER_YEAR / (interval_duration(interval) / pd.Timedelta(hours=1))
+    return HOURS_PER_YEAR / float(interval_duration(interval) / pd.Timedelta(hours=1))
 
 
 def read_returns(returns: pd.Series | ArrayLike, *, least: int = 1, name: str = "returns") -> FloatArray:

@@ -23,6 +23,9 @@ __all__ = ["MeanAndTail", "TailMethod", "TailRisk", "mean_and_tail", "tail_risk"
 
 TailMethod: TypeAlias = Literal["historical", "cornish_fisher", "garch"]
 
+# The Cornish-Fisher quantile must rise from the worst bar in a million on.
+_FARTHEST = 1e-6
+
 
 @dataclass(frozen=True)
 class MeanAndTail:
@@ -126,7 +129,7 @@ def tail_risk(returns: pd.Series | ArrayLike, *, method: TailMethod = "historica
     method : {"historical", "cornish_fisher", "garch"}
         * "historical": the worst bars there were.
         * "cornish_fisher": a normal tail corrected for skewness and kurtosis. NaN where these are so large that the
-          corrected quantile is no longer a quantile.
+          corrected quantile does not rise from the worst bar in a million to `level`.
         * "garch": filtered historical simulation: the shocks there were, at the volatility that a GARCH(1, 1)
           expects of the *next* bar. The other two speak of a typical bar. 250 bars or more.
     level : float, default 0.05
@@ -148,8 +151,8 @@ def tail_risk(returns: pd.Series | ArrayLike, *, method: TailMethod = "historica
     Coherence of Expected Shortfall", *Journal of Banking & Finance* 26 (2002), 1487-1503.
 
     Cornish-Fisher, with z the normal quantile, S the skewness and K the excess kurtosis:
-    ``z + (z**2 - 1) S / 6 + (z**3 - 3 z) K / 24 - (2 z**3 - 5 z) S**2 / 36``; the shortfall is its mean over the tail, in
-    closed form. D. Maillard, "A User's Guide to the Cornish Fisher Expansion" (2012), gives both and where they hold.
+    ``z + (z**2 - 1) S / 6 + (z**3 - 3 z) K / 24 - (2 z**3 - 5 z) S**2 / 36``; the shortfall is its mean over
+    the tail, in closed form. D. Maillard, "A User's Guide to the Cornish Fisher Expansion" (2012, SSRN 1997178).
 
     Filtered historical simulation: G. Barone-Adesi, K. Giannopoulos and L. Vosper, "VaR without Correlations for
     Portfolios of Derivative Securities", *Journal of Futures Markets* 19 (1999), 583-602. Fitted by arch.
@@ -183,11 +186,11 @@ def _historical(values: FloatArray, level: float) -> tuple[float, float]:
 
 def _cornish_fisher(values: FloatArray, level: float) -> TailRisk:
     s, k = float(skew(values)), float(kurtosis(values))
-    # The quantile's derivative is a parabola in z; it must not fall below 0.
-    if s * s / 9.0 - 4.0 * (k / 8.0 - s * s / 6.0) * (1.0 - k / 8.0 + 5.0 * s * s / 36.0) > 0.0:
+    z = float(ndtri(level))
+    farther = np.linspace(ndtri(_FARTHEST), z, 200)
+    if np.any((farther**2 - 1) * k / 8 + farther * s / 3 - (6 * farther**2 - 5) * s**2 / 36 < -1.0):
         reason = f"skewness {s:.2f} and excess kurtosis {k:.2f} are beyond what the expansion can express"
         return TailRisk("cornish_fisher", level, math.nan, math.nan, reason)
-    z = float(ndtri(level))
     quantile = z + (z**2 - 1) * s / 6 + (z**3 - 3 * z) * k / 24 - (2 * z**3 - 5 * z) * s**2 / 36
     density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
     shortfall = -density / level * (1 + z * s / 6 + (z**2 - 1) * k / 24 - (2 * z**2 - 1) * s**2 / 36)

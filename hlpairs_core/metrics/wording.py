@@ -12,16 +12,16 @@ from hlpairs_core.metrics.trades import TradeSummary
 from hlpairs_core.wording import signed
 
 if TYPE_CHECKING:
-    from hlpairs_core.metrics.performance import Performance
+    from hlpairs_core.metrics.result import Performance
 
 __all__ = ["as_html", "as_text"]
 
-_METHODS = {"historical": "historical", "cornish_fisher": "Cornish-Fisher", "garch": "GARCH-filtered, next bar"}
+_METHODS = {"historical": "historical", "cornish_fisher": "Cornish-Fisher", "garch": "GARCH, next bar"}
 
 
 def as_text(found: Performance) -> str:
     """One line a number."""
-    lines = [f"  {name:<28} {text}" for name, text in _rows(found)]
+    lines = [f"  {name:<30} {text}" for name, text in _rows(found)]
     return "\n".join([_title(found), *lines])
 
 
@@ -44,7 +44,8 @@ def _rows(found: Performance) -> list[tuple[str, str]]:
         ("Sortino ratio", _number(found, "sortino", 2)),
         ("Calmar ratio", _number(found, "calmar", 2)),
         ("maximum drawdown, bps", _drawdown(found)),
-        ("skewness, kurtosis", f"{_number(found, 'skewness', 2)}, {_number(found, 'kurtosis', 1)}"),
+        ("skewness (normal: 0)", _number(found, "skewness", 2)),
+        ("kurtosis (normal: 3)", _number(found, "kurtosis", 1)),
         *(_tail(tail) for tail in found.tails),
         ("chance Sharpe > 0, one try", _number(found, "probabilistic_sharpe", 3)),
         ("the same, after all tries", _number(found, "deflated_sharpe", 3)),
