@@ -90,11 +90,12 @@ def entered(trades: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(trades, pd.DataFrame) or "net_bps" not in trades:
         raise InputError("trades must be a DataFrame with the column net_bps, one row a trade")
     made = trades[trades["exit_reason"] != "no entry"] if "exit_reason" in trades else trades
-    unknown = ~np.isfinite(made["net_bps"].to_numpy(dtype=np.float64))
+    net = made["net_bps"].to_numpy(dtype=np.float64)
+    unknown = ~np.isfinite(net)
     if unknown.any():
         row = made.index[int(np.argmax(unknown))]
         raise InputError(
-            f"net_bps of the trade in row {row!r} is {made.loc[row, 'net_bps']!r}, one of {unknown.sum()} unknown: "
+            f"net_bps of the trade in row {row!r} is {net[unknown][0]}, one of {unknown.sum()} unknown: "
             "price these trades or leave them out on purpose"
         )
     return made
