@@ -17,6 +17,7 @@ from benchmarks import (
     size_power,
     store,
     ticks,
+    track_record,
 )
 from benchmarks.report import Report, machine
 
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "latency": latency.run,
     "backfill": backfill.run,
     "hedge_ratios": hedge_ratios.run,
+    "track_record": track_record.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks", "kalman")

@@ -36,7 +36,7 @@ _WHY = {
     **dict.fromkeys(_NEED_VARIANCE, "the returns do not vary"),
     "sortino": "no bar lost",
     "calmar": "the profit never fell",
-    "deflated_sharpe": "how much was tried is not known: give tried_sharpes",
+    "deflated_sharpe": "nobody said how much was tried: give tried_sharpes",
     "exposure": "it needs returns labelled by time, and trades with entry_time and exit_time",
     "turnover_per_year": "it needs capital_usd, and trades with notional_usd",
 }
@@ -93,11 +93,11 @@ def performance(
     Examples
     --------
     >>> import numpy as np
-    >>> found = performance(np.random.default_rng(4).normal(0.1, 10.0, 8760), unit="bps")
+    >>> found = performance(np.random.default_rng(4).normal(0.1, 10.0, 2190), unit="bps")
     >>> print(found.bar)
-    -0.0153 (worst 5 %: -20.4)
+    +0.0723 (worst 5 %: -20.8)
     >>> round(found.sharpe, 2), round(found.probabilistic_sharpe, 2)
-    (-0.14, 0.44)
+    (0.68, 0.63)
     """
     check_choice("unit", unit, get_args(ReturnUnit))
     times = _times(returns, interval)

@@ -26,9 +26,9 @@ class SuperiorAbility:
         Hansen's consistent p-value, the one to read; never 0.
     p_lower, p_upper : float
         Bounds of it: as if the bad tries were not there, and as if they were as good as the benchmark (White's
-        reality check, studentised).
+        reality check).
     best : hashable
-        Label of the try with the highest t-statistic against the benchmark.
+        Label of the try with the highest mean against the benchmark, in its standard errors where studentised.
     n_tries : int
         Tries that were compared.
     block_length : int
@@ -51,6 +51,7 @@ def superior_ability(
     *,
     rng: np.random.Generator,
     benchmark: pd.Series | ArrayLike | None = None,
+    studentise: bool = True,
     n_resamples: int = 1000,
     block_length: int | None = None,
 ) -> SuperiorAbility:
@@ -66,6 +67,10 @@ def superior_ability(
         Source of the draws.
     benchmark : Series or array_like, shape (T,), optional
         By default 0 in each bar: staying out of the market.
+    studentise : bool, default True
+        Whether each difference is divided by its standard error, as Hansen does: else the wildest try decides. But a
+        try with many small gains whose large losses have not come yet has too small an error, and passes too
+        easily; without, such tries are compared in the unit of the returns.
     n_resamples : int, default 1000
         Number of draws, at least 100.
     block_length : int, optional
@@ -79,10 +84,9 @@ def superior_ability(
 
     Notes
     -----
-    Studentised: each difference is divided by its standard error, else the wildest try decides. P. R. Hansen, "A Test
-    for Superior Predictive Ability", *Journal of Business & Economic Statistics* 23 (2005), 365-380; done by arch on
-    the differences so scaled (its own statistic is not). A p-value is ``(1 + m) / (1 + n_resamples)``, m
-    being the draws at least as extreme.
+    P. R. Hansen, "A Test for Superior Predictive Ability", *Journal of Business & Economic Statistics* 23 (2005),
+    365-380. Done by arch, whose statistic is not studentised, so it is given the differences in units of their
+    standard errors. A p-value is ``(1 + m) / (1 + n_resamples)``, m being the more extreme draws.
     """
     check_integer("n_resamples", n_resamples, low=100, high=MOST_RESAMPLES)
     values, labels = read_returns_table(returns, least=LEAST_BARS)
@@ -96,12 +100,13 @@ def superior_ability(
         length = checked_block_length(block_length, len(gain))
     from arch.bootstrap import SPA
 
-    t_stats = gain / (np.sqrt(len(gain)) * _standard_errors(gain, length))
+    if studentise:
+        gain = gain / (np.sqrt(len(gain)) * _standard_errors(gain, length))
     # `nested` estimates the variances by draws; arch's formula takes T**2 steps.
-    test = SPA(np.zeros(len(gain)), -t_stats, block_size=length, reps=n_resamples, nested=True, seed=rng)
+    test = SPA(np.zeros(len(gain)), -gain, block_size=length, reps=n_resamples, nested=True, seed=rng)
     test.compute()
     p = (1.0 + n_resamples * test.pvalues) / (1.0 + n_resamples)
-    best = labels[int(t_stats.mean(axis=0).argmax())]
+    best = labels[int(gain.mean(axis=0).argmax())]
     return SuperiorAbility(
         float(p["consistent"]), float(p["lower"]), float(p["upper"]), best, len(labels), length, n_resamples
     )

@@ -71,7 +71,8 @@ def _drawdown(found: Performance) -> str:
     fall = found.drawdown
     if fall.start is None:
         return "none"
-    when = {"start": fall.start, "trough": fall.trough, "recovery": fall.recovery, **found.drawdown_times}
+    bars = {"start": fall.start, "trough": fall.trough, "recovery": fall.recovery}
+    when = {name: found.drawdown_times.get(name, f"bar {bar}") for name, bar in bars.items()}
     end = "still open" if fall.is_open else f"recovered {when['recovery']}"
     return f"{fall.depth:,.1f} over {fall.n_bars:,} bars (from {when['start']}, lowest {when['trough']}, {end})"
 

@@ -107,31 +107,39 @@ def test_the_best_of_tries_without_skill_passes_no_more_often_than_the_level() -
 
 
 def test_skill_is_found_beside_a_wild_try_without_any() -> None:
-    """Which arch's statistic, not studentised, does not see."""
-    from arch.bootstrap import SPA
-
+    """Which the test that is not studentised does not see."""
     table = np.random.default_rng(11).normal(size=(800, 3)) * [1.0, 1.0, 100.0]
     table[:, 1] += 0.2
     found = superior_ability(table, rng=np.random.default_rng(12), block_length=2)
     assert found.p_value < 0.01
     assert found.best == 1
     assert found.p_lower <= found.p_value <= found.p_upper
-    plain = SPA(np.zeros(800), -table, block_size=2, seed=12)
-    plain.compute()
-    assert plain.pvalues["consistent"] > 0.1
+    plain = superior_ability(table, rng=np.random.default_rng(12), studentise=False, block_length=2)
+    assert plain.p_value > 0.1
 
 
-def test_tries_of_one_size_are_judged_as_by_arch() -> None:
+def test_without_studentising_it_is_arch_s_own_test() -> None:
     from arch.bootstrap import SPA
 
-    table = np.random.default_rng(13).normal(0.03, 1.0, size=(500, 4))
-    # Equal standard errors, so that studentising changes nothing.
-    table = (table - table.mean(axis=0)) / table.std(axis=0) + table.mean(axis=0)
-    found = superior_ability(table, rng=np.random.default_rng(14), block_length=1, n_resamples=2000)
-    peer = SPA(np.zeros(500), -table, block_size=1, reps=2000, seed=15)
+    table = np.random.default_rng(13).normal(0.03, [1.0, 2.0, 4.0, 8.0], size=(500, 4))
+    rng, same = np.random.default_rng(14), np.random.default_rng(14)
+    found = superior_ability(table, rng=rng, studentise=False, block_length=3)
+    peer = SPA(np.zeros(500), -table, block_size=3, nested=True, seed=same)
     peer.compute()
-    ours = (found.p_lower, found.p_value, found.p_upper)
-    assert ours == pytest.approx(tuple(peer.pvalues[["lower", "consistent", "upper"]]), abs=0.05)
+    p = (1 + 1000 * peer.pvalues[["lower", "consistent", "upper"]]) / 1001
+    assert (found.p_lower, found.p_value, found.p_upper) == pytest.approx(tuple(p))
+    assert found.best == table.mean(axis=0).argmax()
+
+
+def test_tries_of_one_size_are_judged_alike_either_way() -> None:
+    table = np.random.default_rng(13).normal(0.0, 1.0, size=(500, 4))
+    table = 0.04 + (table - table.mean(axis=0)) / table.std(axis=0)
+    either = [
+        superior_ability(table, rng=np.random.default_rng(14), studentise=choice, block_length=1).p_value
+        for choice in (True, False)
+    ]
+    assert either[0] == pytest.approx(either[1], abs=0.03)
+    assert 0.1 < either[0] < 0.9
 
 
 def test_a_benchmark_is_what_must_be_beaten() -> None:
