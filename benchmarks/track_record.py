@@ -19,8 +19,8 @@ from hlpairs_core.metrics import (
     superior_ability,
 )
 
-N_RECORDS, N_BARS, N_RESAMPLES = 500, 1_000, 300
-N_TABLES, N_TRIES = 200, 20
+N_RECORDS, N_BARS, N_RESAMPLES = 500, 1_000, 200
+N_TABLES, N_TRIES = 100, 20
 
 Draw = Callable[[np.random.Generator, int], FloatArray]
 

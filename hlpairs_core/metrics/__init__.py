@@ -3,6 +3,7 @@
 from hlpairs_core.metrics.bootstrap import BootstrapInterval, bootstrap_interval
 from hlpairs_core.metrics.drawdown import Drawdown, max_drawdown
 from hlpairs_core.metrics.inputs import HOURS_PER_YEAR, bars_per_year
+from hlpairs_core.metrics.mean_and_tail import MeanAndTail, mean_and_tail
 from hlpairs_core.metrics.overfitting import Overfitting, probability_of_overfitting
 from hlpairs_core.metrics.performance import performance
 from hlpairs_core.metrics.ratios import calmar_ratio, sharpe_ratio, sortino_ratio
@@ -15,7 +16,7 @@ from hlpairs_core.metrics.sharpe_inference import (
     sharpe_sample,
 )
 from hlpairs_core.metrics.superior_ability import SuperiorAbility, superior_ability
-from hlpairs_core.metrics.tail import MeanAndTail, TailRisk, mean_and_tail, tail_risk
+from hlpairs_core.metrics.tail import TailRisk, tail_risk
 from hlpairs_core.metrics.trades import TradeSummary, summarise_trades
 
 __all__ = [

@@ -21,6 +21,9 @@ def next_bar_returns(values: FloatArray) -> tuple[FloatArray, str]:
     """
     if len(values) < _LEAST_BARS:
         return _NOTHING, f"a GARCH model needs {_LEAST_BARS} bars, there are {len(values)}"
+    n_flat = int((values == 0.0).sum())
+    if 2 * n_flat > len(values):
+        return _NOTHING, f"{n_flat} of {len(values)} bars are flat: there is no volatility to follow between them"
     from arch import arch_model
 
     # The optimiser likes numbers near 1.

@@ -16,6 +16,7 @@ from hlpairs_core.intervals import interval_duration
 from hlpairs_core.metrics.bootstrap import BootstrapInterval, bootstrap_interval
 from hlpairs_core.metrics.drawdown import Drawdown, max_drawdown
 from hlpairs_core.metrics.inputs import bars_per_year, read_returns, varies
+from hlpairs_core.metrics.mean_and_tail import mean_and_tail
 from hlpairs_core.metrics.ratios import calmar_ratio, sharpe_per_bar, sortino_ratio
 from hlpairs_core.metrics.result import Performance
 from hlpairs_core.metrics.sharpe_inference import (
@@ -24,7 +25,7 @@ from hlpairs_core.metrics.sharpe_inference import (
     probabilistic_sharpe,
     sharpe_sample,
 )
-from hlpairs_core.metrics.tail import TailMethod, mean_and_tail, tail_risk
+from hlpairs_core.metrics.tail import TailMethod, tail_risk
 from hlpairs_core.metrics.trades import TradeSummary, entered, exposure, summarise_trades, traded_notional_usd
 
 __all__ = ["ReturnUnit", "performance"]

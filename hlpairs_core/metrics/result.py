@@ -6,7 +6,8 @@ from typing import Any
 
 from hlpairs_core.metrics.bootstrap import BootstrapInterval
 from hlpairs_core.metrics.drawdown import Drawdown
-from hlpairs_core.metrics.tail import MeanAndTail, TailRisk
+from hlpairs_core.metrics.mean_and_tail import MeanAndTail
+from hlpairs_core.metrics.tail import TailRisk
 from hlpairs_core.metrics.trades import TradeSummary
 from hlpairs_core.metrics.wording import as_html, as_text
 

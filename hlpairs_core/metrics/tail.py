@@ -1,5 +1,3 @@
-"""The mean beside the worst 5 %, and how far the tail of returns reaches."""
-
 from __future__ import annotations
 
 import math
@@ -14,59 +12,16 @@ from scipy.stats import kurtosis, skew
 
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.costs import check_choice, check_number
-from hlpairs_core.exceptions import InputError
 from hlpairs_core.metrics.filtered import next_bar_returns
 from hlpairs_core.metrics.inputs import read_returns, varies
-from hlpairs_core.wording import signed
+from hlpairs_core.metrics.mean_and_tail import historical_tail
 
-__all__ = ["MeanAndTail", "TailMethod", "TailRisk", "mean_and_tail", "tail_risk"]
+__all__ = ["TailMethod", "TailRisk", "tail_risk"]
 
 TailMethod: TypeAlias = Literal["historical", "cornish_fisher", "garch"]
 
 # The Cornish-Fisher quantile must rise from the worst bar in a million on.
 _FARTHEST = 1e-6
-
-
-@dataclass(frozen=True)
-class MeanAndTail:
-    """A mean that is never shown without the mean of the worst outcomes.
-
-    Attributes
-    ----------
-    mean : float
-        Of all outcomes.
-    worst_mean : float
-        Of the worst `level` of them (their expected shortfall): signed, a loss is negative.
-    level : float
-        Share that counts as worst.
-    n : int
-        Number of outcomes.
-
-    Raises
-    ------
-    InputError
-        If one of the two means is there without the other, or the worst is better than the mean.
-    """
-
-    mean: float
-    worst_mean: float
-    level: float
-    n: int
-
-    def __post_init__(self) -> None:
-        if math.isnan(self.mean) != math.isnan(self.worst_mean):
-            raise InputError(f"mean is {self.mean!r} and worst_mean {self.worst_mean!r}: a mean needs its worst mean")
-        if self.worst_mean > self.mean + 1e-9 * abs(self.mean):
-            raise InputError(f"worst_mean is {self.worst_mean!r}, above the mean {self.mean!r}")
-
-    def __str__(self) -> str:
-        """Both numbers, always."""
-        return f"{_short(self.mean)} (worst {100 * self.level:g} %: {_short(self.worst_mean)})"
-
-    __repr__ = __str__
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
 
 
 @dataclass(frozen=True)
@@ -94,31 +49,6 @@ class TailRisk:
     reason: str = ""
 
 
-def mean_and_tail(outcomes: pd.Series | ArrayLike, *, level: float = 0.05) -> MeanAndTail:
-    """Return the mean of returns (of bars or of trades) and of the worst 5 % of them.
-
-    Parameters
-    ----------
-    outcomes : Series or array_like, shape (n,)
-        In any unit.
-    level : float, default 0.05
-        Share that counts as worst, in (0, 1). Fewer outcomes than 1 / `level`: the single worst one.
-
-    Raises
-    ------
-    InputError
-        If there are none, or a value is missing or infinite.
-
-    Examples
-    --------
-    >>> mean_and_tail([3.0, 4.0, 2.0, -30.0, 6.0], level=0.2)
-    -3.00 (worst 20 %: -30.0)
-    """
-    check_number("level", level, low=0, high=1, low_open=True, high_open=True)
-    values = read_returns(outcomes, name="outcomes")
-    return MeanAndTail(float(values.mean()), _historical(values, level)[1], level, len(values))
-
-
 def tail_risk(returns: pd.Series | ArrayLike, *, method: TailMethod = "historical", level: float = 0.05) -> TailRisk:
     """Estimate value at risk and expected shortfall of one bar.
 
@@ -131,7 +61,8 @@ def tail_risk(returns: pd.Series | ArrayLike, *, method: TailMethod = "historica
         * "cornish_fisher": a normal tail corrected for skewness and kurtosis. NaN where these are so large that the
           corrected quantile does not rise from the worst bar in a million to `level`.
         * "garch": filtered historical simulation: the shocks there were, at the volatility that a GARCH(1, 1)
-          expects of the *next* bar. The other two speak of a typical bar. 250 bars or more.
+          expects of the *next* bar. The other two speak of a typical bar. NaN below 250 bars, and where
+          most bars are flat.
     level : float, default 0.05
         Share of bars in the tail, in (0, 0.5).
 
@@ -161,7 +92,7 @@ def tail_risk(returns: pd.Series | ArrayLike, *, method: TailMethod = "historica
     check_number("level", level, low=0, high=0.5, low_open=True, high_open=True)
     values = read_returns(returns, least=4)
     if method == "historical":
-        return TailRisk(method, level, *_historical(values, level))
+        return TailRisk(method, level, *historical_tail(values, level))
     if not varies(values):
         return TailRisk(method, level, math.nan, math.nan, "all returns are the same")
     if method == "cornish_fisher":
@@ -169,19 +100,7 @@ def tail_risk(returns: pd.Series | ArrayLike, *, method: TailMethod = "historica
     simulated, reason = next_bar_returns(values)
     if reason:
         return TailRisk(method, level, math.nan, math.nan, reason)
-    return TailRisk(method, level, *_historical(simulated, level))
-
-
-def _historical(values: FloatArray, level: float) -> tuple[float, float]:
-    """Quantile and mean of the worst `level`, the bar on the edge counted in part."""
-    ordered = np.sort(values)
-    # 0.05 * 20 must not be more than 1.
-    in_tail = max(round(level * len(ordered), 9), 1.0)
-    whole = int(in_tail)
-    part = in_tail - whole
-    edge = ordered[min(whole, len(ordered) - 1)] if part else ordered[whole - 1]
-    # Relative to the edge, so that rounding cannot make the mean of equal values exceed them.
-    return float(edge), float(edge + np.sum(ordered[:whole] - edge) / in_tail)
+    return TailRisk(method, level, *historical_tail(simulated, level))
 
 
 def _cornish_fisher(values: FloatArray, level: float) -> TailRisk:
@@ -196,9 +115,3 @@ def _cornish_fisher(values: FloatArray, level: float) -> TailRisk:
     shortfall = -density / level * (1 + z * s / 6 + (z**2 - 1) * k / 24 - (2 * z**2 - 1) * s**2 / 36)
     mean, sd = float(values.mean()), float(values.std(ddof=1))
     return TailRisk("cornish_fisher", level, mean + sd * quantile, mean + sd * shortfall)
-
-
-def _short(value: float) -> str:
-    if math.isnan(value):
-        return "unknown"
-    return signed(value, max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0)

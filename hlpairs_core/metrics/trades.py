@@ -10,7 +10,7 @@ import pandas as pd
 
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.metrics.tail import MeanAndTail, mean_and_tail
+from hlpairs_core.metrics.mean_and_tail import MeanAndTail, mean_and_tail
 
 __all__ = ["TradeSummary", "entered", "exposure", "summarise_trades", "traded_notional_usd"]
 

@@ -106,7 +106,11 @@ def garch_path(rng: np.random.Generator, n_bars: int, *, last: float) -> np.ndar
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [(np.arange(100.0), "needs 250 bars, there are 100"), (np.zeros(300), "all returns are the same")],
+    [
+        (np.arange(100.0), "needs 250 bars, there are 100"),
+        (np.zeros(300), "all returns are the same"),
+        (np.r_[np.zeros(400), np.arange(1.0, 200.0)], "400 of 599 bars are flat"),
+    ],
 )
 def test_the_filtered_tail_says_why_there_is_none(values, said: str) -> None:
     found = tail_risk(values, method="garch")
