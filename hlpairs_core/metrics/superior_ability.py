@@ -51,7 +51,7 @@ def superior_ability(
     *,
     rng: np.random.Generator,
     benchmark: pd.Series | ArrayLike | None = None,
-    studentise: bool = True,
+    studentise: bool = False,
     n_resamples: int = 1000,
     block_length: int | None = None,
 ) -> SuperiorAbility:
@@ -67,10 +67,10 @@ def superior_ability(
         Source of the draws.
     benchmark : Series or array_like, shape (T,), optional
         By default 0 in each bar: staying out of the market.
-    studentise : bool, default True
-        Whether each difference is divided by its standard error, as Hansen does: else the wildest try decides. But a
-        try with many small gains whose large losses have not come yet has too small an error, and passes too
-        easily; without, such tries are compared in the unit of the returns.
+    studentise : bool, default False
+        Whether each difference is divided by its standard error, as Hansen proposes. Without, tries are compared in
+        the unit of the returns and a wild one hides the others. With, a try of many small gains whose large losses
+        have not come yet has too small an error and passes far too easily (`docs/metrics.md`).
     n_resamples : int, default 1000
         Number of draws, at least 100.
     block_length : int, optional

@@ -4,7 +4,6 @@ import sys
 
 import pytest
 
-
 MODULES = [("ratios", 1), ("drawdown", 1), ("mean_and_tail", 1), ("sharpe_inference", 5), ("performance", 4)]
 
 
