@@ -20,6 +20,7 @@ from benchmarks import (
     size_power,
     store,
     ticks,
+    track_record,
     walk_forward,
 )
 from benchmarks.report import Report, machine
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Report]] = {
     "walk_forward": walk_forward.run,
     "funding": funding.run,
     "candle_spreads": candle_spreads.run,
+    "track_record": track_record.run,
 }
 # What runs when none is named: the others take minutes, or an hour.
 SHORT = ("engle_granger", "rolling", "simulated_market", "store", "ticks", "kalman")

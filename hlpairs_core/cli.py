@@ -9,12 +9,15 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hlpairs_core.exceptions import EngineRunning, HlpairsError
 from hlpairs_core.parent import while_parent_lives
+
+if TYPE_CHECKING:
+    from hlpairs_core.doctor import Finding
 
 __all__ = ["main"]
 
@@ -348,19 +351,31 @@ def restore(folder: Path, data_dir: Path | None, replace: bool) -> None:
 
 @main.command()
 @_data
-def doctor(data_dir: Path | None) -> None:
-    """Check this machine: Python, packages, data folder, engine, exchange.
+@click.option("--numbers/--no-numbers", default=True, show_default=True, help="also compute worked numbers")
+def doctor(data_dir: Path | None, numbers: bool) -> None:
+    """Check this machine: Python, packages, data folder, engine, exchange, and whether it counts right.
+
+    The numbers are computed and compared with what papers print, what the exchange's rules say, and what other
+    packages get here; each names its source. That takes some seconds, more when code is compiled for the first time.
 
     Example: hlpairs doctor
     """
-    from hlpairs_core.doctor import examine
+    from hlpairs_core.doctor import examine, examine_numbers
     from hlpairs_core.settings import load_settings
 
     findings = examine(load_settings(data_dir=data_dir))
-    for finding in findings:
-        click.echo(f"{finding.mark}  {finding.what}: {finding.text}")
+    _show(findings)
+    if numbers:
+        counted = examine_numbers()
+        _show(counted)
+        findings += counted
     if any(finding.mark == "FAIL" for finding in findings):
         sys.exit(1)
+
+
+def _show(findings: "list[Finding]") -> None:
+    for finding in findings:
+        click.echo(f"{finding.mark}  {finding.what}: {finding.text}")
 
 
 if __name__ == "__main__":

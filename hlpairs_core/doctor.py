@@ -1,4 +1,4 @@
-"""``hlpairs doctor``: what this machine has, and what it lacks."""
+"""``hlpairs doctor``: what this machine has, what it lacks, and whether it counts right."""
 
 import asyncio
 import importlib.metadata
@@ -14,7 +14,7 @@ from hlpairs_core.engine import find
 from hlpairs_core.exceptions import HlpairsError
 from hlpairs_core.settings import Settings
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "examine", "examine_numbers"]
 
 PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "httpx", "pyarrow", "tornado", "voila", "bqplot")
 EXTENSIONS = ("bqplot", "anywidget", "@jupyter-widgets/jupyterlab-manager")
@@ -40,6 +40,13 @@ def examine(settings: Settings) -> list[Finding]:
         _engine(settings.data_dir),
         _exchange(settings.market),
     ]
+
+
+def examine_numbers() -> list[Finding]:
+    """Compute numbers that are known beforehand; each says where it comes from."""
+    from hlpairs_core.doctor_numbers import run_checks
+
+    return [Finding("ok  " if one.ok else "FAIL", one.what, f"{one.text} ({one.source})") for one in run_checks()]
 
 
 def _python(version: tuple[int | str, ...]) -> Finding:
