@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from hlpairs_core._typing import FloatArray, IntArray
 from hlpairs_core.stats._batch import EngleGrangerArrays
+from hlpairs_core.stats._reasons import PairReasons
 
 __all__ = ["Answer"]
 
@@ -17,15 +18,8 @@ _COLUMNS = (
 _FLOATS = tuple(name for name in _COLUMNS if name not in ("y", "x", "lag", "n_obs", "reason"))
 
 
-class Answer:
+class Answer(PairReasons):
     """The tests of all pairs, put together window by window; a pair that nothing is said of has NaN.
-
-    Parameters
-    ----------
-    labels : sequence
-        Names of the series.
-    y, x : ndarray of int, shape (n_pairs,)
-        Positions of the two legs of every pair in `labels`.
 
     Attributes
     ----------
@@ -33,49 +27,26 @@ class Answer:
         The columns of numbers.
     lag : ndarray of int, shape (n_pairs,)
         Lags; -1 where there are none.
-    reason : list of str
-        Why numbers are missing, else "".
     """
 
     def __init__(self, labels: Sequence[Hashable], y: IntArray, x: IntArray) -> None:
-        self.y, self.x = y, x
-        self._labels = labels
+        super().__init__(labels, y, x)
         self.floats = {name: np.full(len(y), np.nan) for name in _FLOATS}
         self.lag = np.full(len(y), -1)
-        self._n_obs = np.zeros(len(y), dtype=np.int64)
-        self.reason = [""] * len(y)
 
     def put(self, pairs: IntArray, tests: EngleGrangerArrays, n_bars: int) -> None:
         """Take the tests of some pairs, on a window of `n_bars`."""
         for name, values in zip(_FLOATS, _floats(tests), strict=True):
             self.floats[name][pairs] = values
         self.lag[pairs] = tests.lag
-        self._n_obs[pairs] = n_bars
-        for pair in pairs[np.isnan(tests.t_stat)]:
-            self.reason[pair] = "the ADF regression is singular: the residual hardly moves"
-        for pair in pairs[tests.collinear]:
-            self.reason[pair] = "the series are collinear: one asset twice"
-
-    def blame_series(self, pairs: IntArray, problems: Mapping[int, str]) -> None:
-        """Say what is wrong with the legs of some pairs, given what is wrong with the series."""
-        for pair in pairs:
-            legs = (self.y[pair], self.x[pair])
-            self.reason[pair] = "; ".join(f"{self._labels[leg]} {problems[leg]}" for leg in legs if leg in problems)
-
-    def blame_window(self, pairs: IntArray, n_bars: int, problem: str) -> None:
-        """Say that the legs of some pairs have too few bars in common."""
-        self._n_obs[pairs] = n_bars
-        for pair in pairs:
-            y, x = self._labels[self.y[pair]], self._labels[self.x[pair]]
-            self.reason[pair] = f"{y} and {x} have too few bars in common: {problem}"
+        self.n_obs[pairs] = n_bars
+        self.blame(pairs[np.isnan(tests.t_stat)], "the ADF regression is singular: the residual hardly moves")
+        self.blame(pairs[tests.collinear], "the series are collinear: one asset twice")
 
     def frame(self) -> pd.DataFrame:
         """Return the table, one row per pair."""
-        names = pd.Index(self._labels, tupleize_cols=False)
-        columns: dict[str, object] = {"y": names.take(self.y), "x": names.take(self.x), **self.floats}
+        columns: dict[str, object] = {**self.legs(), **self.floats, **self.remarks()}
         columns["lag"] = pd.arrays.IntegerArray(np.maximum(self.lag, 0), self.lag < 0)
-        columns["n_obs"] = self._n_obs
-        columns["reason"] = pd.Series(self.reason, dtype=str)
         return pd.DataFrame({name: columns[name] for name in _COLUMNS})
 
 

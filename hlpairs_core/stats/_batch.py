@@ -13,12 +13,12 @@ from hlpairs_core.stats._inputs import LagPlan
 from hlpairs_core.stats._residual import HedgeFit, hedge, residual_products
 from hlpairs_core.stats.mackinnon import mackinnon_p
 
-__all__ = ["EngleGrangerArrays", "engle_granger_from_gram"]
+__all__ = ["COLLINEAR", "EngleGrangerArrays", "engle_granger_from_gram"]
 
 # Pairs per step: small enough that their regressions stay in the processor's cache.
 _CHUNK = 384
 # From here on the residual is rounding noise (statsmodels' rule).
-_COLLINEAR = 1.0 - 100.0 * np.sqrt(np.finfo(float).eps)
+COLLINEAR = 1.0 - 100.0 * np.sqrt(np.finfo(float).eps)
 # Lag, t-statistic, slope of the AR(1) and last residual of every pair.
 _Steps: TypeAlias = tuple[IntArray, FloatArray, FloatArray, FloatArray]
 
@@ -60,7 +60,7 @@ def engle_granger_from_gram(
 ) -> EngleGrangerArrays:
     """Test the pairs ``(y[b], x[b])`` of a panel whose products are known; `engle_granger_pairs` explains."""
     fit = hedge(gram, y, x)
-    collinear = fit.r_squared >= _COLLINEAR
+    collinear = fit.r_squared >= COLLINEAR
     lag, t_stat, slope, last = (_compiled if use_numba(accelerate) else _vectorised)(gram, fit, plan)
     t_stat[collinear] = -np.inf
     half_life = np.where(collinear, np.nan, _half_life(slope))

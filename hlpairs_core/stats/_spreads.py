@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from hlpairs_core._typing import BoolArray, FloatArray, IntArray
-from hlpairs_core.stats._batch import _COLLINEAR
+from hlpairs_core.stats._batch import COLLINEAR
 from hlpairs_core.stats._crossings import count_crossings
 from hlpairs_core.stats._gram import LaggedGram
+from hlpairs_core.stats._reasons import PairReasons
 from hlpairs_core.stats._residual import hedge
 from hlpairs_core.stats._structure import StructureGram
 
@@ -51,10 +52,10 @@ def describe_spreads(
     fit = hedge(gram, y, x)
     moves = structure.of_spreads(y, x, fit.beta)
     crossings = count_crossings(series - gram.mean, y, x, fit.beta, accelerate=accelerate)
-    return SpreadArrays(crossings, moves.hurst(), moves.variance_ratios(), fit.r_squared >= _COLLINEAR)
+    return SpreadArrays(crossings, moves.hurst(), moves.variance_ratios(), fit.r_squared >= COLLINEAR)
 
 
-class SpreadAnswer:
+class SpreadAnswer(PairReasons):
     """The spreads of all pairs, put together window by window; a pair that nothing is said of has NaN.
 
     Parameters
@@ -68,39 +69,21 @@ class SpreadAnswer:
     """
 
     def __init__(self, labels: Sequence[Hashable], y: IntArray, x: IntArray, spans: tuple[int, ...]) -> None:
-        self.y, self.x = y, x
-        self._labels = labels
+        super().__init__(labels, y, x)
         ratios = [f"variance_ratio_{span}" for span in spans[1:]]
         self._floats = {name: np.full(len(y), np.nan) for name in ["hurst", *ratios]}
         self._crossings = np.full(len(y), -1)
-        self._n_obs = np.zeros(len(y), dtype=np.int64)
-        self._reason = np.full(len(y), "", dtype=object)
 
     def put(self, pairs: IntArray, spreads: SpreadArrays, n_bars: int) -> None:
         """Take the spreads of some pairs, on a window of `n_bars`."""
         for name, values in zip(self._floats, [spreads.hurst, *spreads.variance_ratios], strict=True):
             self._floats[name][pairs] = np.where(spreads.collinear, np.nan, values)
         self._crossings[pairs] = np.where(spreads.collinear, -1, spreads.crossings)
-        self._n_obs[pairs] = n_bars
-        self._reason[pairs[np.isnan(spreads.hurst)]] = "the spread does not move"
-        self._reason[pairs[spreads.collinear]] = "the series are collinear: one asset twice"
-
-    def blame_series(self, pairs: IntArray, problems: Mapping[int, str]) -> None:
-        """Say what is wrong with the legs of some pairs, given what is wrong with the series."""
-        for pair in pairs:
-            legs = (self.y[pair], self.x[pair])
-            self._reason[pair] = "; ".join(f"{self._labels[leg]} {problems[leg]}" for leg in legs if leg in problems)
-
-    def blame_window(self, pairs: IntArray, n_bars: int, needed: int) -> None:
-        """Say that the legs of some pairs have too few bars in common."""
-        self._n_obs[pairs] = n_bars
-        for pair in pairs:
-            y, x = self._labels[self.y[pair]], self._labels[self.x[pair]]
-            self._reason[pair] = f"{y} and {x} have {n_bars} bars in common: the longest q needs {needed}"
+        self.n_obs[pairs] = n_bars
+        self.blame(pairs[np.isnan(spreads.hurst)], "the spread does not move")
+        self.blame(pairs[spreads.collinear], "the series are collinear: one asset twice")
 
     def frame(self) -> pd.DataFrame:
         """Return the table, one row per pair."""
-        names = pd.Index(self._labels, tupleize_cols=False)
         crossings = pd.arrays.IntegerArray(np.maximum(self._crossings, 0), self._crossings < 0)
-        columns = {"y": names.take(self.y), "x": names.take(self.x), "crossings": crossings, **self._floats}
-        return pd.DataFrame({**columns, "n_obs": self._n_obs, "reason": pd.Series(self._reason, dtype=str)})
+        return pd.DataFrame({**self.legs(), "crossings": crossings, **self._floats, **self.remarks()})

@@ -139,7 +139,7 @@ def answer_pairs(
         try:
             plan = lag_plan(window.n_bars, lag_rule, max_lag, trend)
         except InputError as error:
-            answer.blame_window(window.pairs, window.n_bars, str(error))
+            answer.blame_window(window.pairs, window.n_bars, f"have too few bars in common: {error}")
         else:
             _test_window(answer, table.values, window, plan, trend, accelerate)
     return answer

@@ -108,7 +108,8 @@ def reversion_pairs(
     answer.blame_series(np.flatnonzero(np.isin([y, x], list(found.problems)).any(axis=0)), found.problems)
     for window in common_windows(found, y, x):
         if window.n_bars < max(spans) + 2:
-            answer.blame_window(window.pairs, window.n_bars, max(spans) + 2)
+            needed = f"have {window.n_bars} bars in common: the longest q needs {max(spans) + 2}"
+            answer.blame_window(window.pairs, window.n_bars, needed)
         else:
             _describe_window(answer, table.values[window.start : window.stop], window, spans, accelerate)
     return answer.frame()
