@@ -110,8 +110,9 @@ def backtest_pairs(
     Raises
     ------
     InputError
-        If the intervals differ, a coin is unknown, the notional is below two orders of the least size, margin is asked
-        for without maximum leverages, or a due funding rate is unknown and none is assumed.
+        If the intervals differ, a coin or the time of a signal is not the panel's, the notional is below two orders of
+        the least size, margin is asked for without maximum leverages, or a due funding rate is unknown and none is
+        assumed.
 
     Notes
     -----
@@ -172,7 +173,4 @@ def _columns(panel: Panel, strategy: Strategy) -> set[int]:
     """Columns that are traded: those of given signals, or any."""
     if not isinstance(strategy, FrozenSignals):
         return set(range(panel.n_coins))
-    unknown = sorted(strategy.coins() - set(panel.coins))
-    if unknown:
-        raise InputError(f"the signals trade {unknown[0]!r}, which is no coin of the panel: see panel.coins")
-    return {panel.coins.index(coin) for coin in strategy.coins()}
+    return {panel.coins.index(coin) for coin in strategy.check(panel)}
