@@ -111,8 +111,8 @@ def backtest_pairs(
     ------
     InputError
         If the intervals differ, a coin or the time of a signal is not the panel's, the notional is below two orders of
-        the least size, margin is asked for without maximum leverages, or a due funding rate is unknown and none is
-        assumed.
+        the least size, `stop_z` is not beyond ``z_out``, margin is asked for without maximum leverages, or a due
+        funding rate is unknown and none is assumed.
 
     Notes
     -----
@@ -131,8 +131,14 @@ def backtest_pairs(
 
     Slippage follows the square-root law, with what was known of the volume and the volatility at the signal. An entry
     whose slippage cannot be told is refused, not free.
+
+    Examples
+    --------
+    >>> strategy = ScreenStrategy(settings=settings, costs=costs, every=24)  # doctest: +SKIP
+    >>> backtest_pairs(panel, strategy=strategy, settings=settings, costs=costs).trades  # doctest: +SKIP
     """
     _check(panel, settings, portfolio)
+    _check_stop(settings, portfolio)
     first, end = _range(panel, start, stop)
     traded = _columns(panel, strategy)
     lots = coin_numbers("sz_decimals", sz_decimals, panel.coins, traded)
@@ -160,6 +166,11 @@ def _check(panel: Panel, settings: ScreenSettings, portfolio: Portfolio) -> None
             f"notional_usd is {settings.notional_usd:g}: the least order is {MINIMUM_ORDER_USD:g} USD a leg, "
             f"so use at least {2 * MINIMUM_ORDER_USD:g}"
         )
+
+
+def _check_stop(settings: ScreenSettings, portfolio: Portfolio) -> None:
+    if portfolio.stop_z is not None and portfolio.stop_z <= settings.z_out:
+        raise InputError(f"stop_z is {portfolio.stop_z:g} and z_out {settings.z_out:g}: a stop lies beyond the exit")
 
 
 def _range(panel: Panel, start: int | None, stop: int | None) -> tuple[int, int]:

@@ -248,6 +248,8 @@ def test_bad_input_is_named(make_bars: Bars, make_candidate: Candidates) -> None
         Portfolio(max_pairs=0)
     with pytest.raises(InputError, match="the settings say 4h"):
         trade(panel, make_candidate(), settings=replace(SETTINGS, interval="4h", horizon_hours=8.0))
+    with pytest.raises(InputError, match="a stop lies beyond the exit"):
+        trade(panel, make_candidate(), portfolio=Portfolio(stop_z=0.5))
     with pytest.raises(InputError, match="bars 7 to 3 of 10"):
         trade(panel, make_candidate(), start=7, stop=3)
     with pytest.raises(InputError, match="has no time zone"):
