@@ -33,11 +33,11 @@ class Broker:
         """Round signed sizes towards 0 to what the exchange takes."""
         if self.sz_decimals is None:
             return units
-        return np.asarray(np.sign(units) * round_size(np.abs(units), self.sz_decimals[legs]))
+        return np.asarray(np.sign(units) * round_size(np.abs(units), self.sz_decimals[legs].astype(np.int64)))
 
     def price(self, price: FloatArray, legs: IntArray) -> FloatArray:
         """Round prices to the coins' ticks."""
-        return price if self.sz_decimals is None else round_price(price, self.sz_decimals[legs])
+        return price if self.sz_decimals is None else round_price(price, self.sz_decimals[legs].astype(np.int64))
 
     def slippage_usd(self, notional: FloatArray, liquidity: Liquidity) -> FloatArray:
         """Return the slippage of fills of such notionals (USD)."""
@@ -91,6 +91,6 @@ def coin_numbers(
 
 def _check(name: str, coin: str, value: float) -> None:
     if name == "sz_decimals":
-        check_integer(f"{name} of {coin}", value, low=0, high=8)
+        check_integer(f"{name} of {coin}", value, low=0, high=6)
     else:
         check_number(f"{name} of {coin}", value, low=1, high=1000)

@@ -44,9 +44,8 @@ class EventLoop:
         for bar in range(start, self.stop):
             self._open(bar)
             self._close(bar)
-            if bar + 1 < self.stop:
-                self._leave(bar)
-                self._decide(bar)
+            self._leave(bar)
+            self._decide(bar)
         for order in self.waiting:
             self.ledger.refuse(order.signal, order.decided, self.ledger.close_of(self.stop - 1), "data end", "unfilled")
         return self.ledger

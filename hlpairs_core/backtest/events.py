@@ -110,8 +110,9 @@ def backtest_pairs(
     Raises
     ------
     InputError
-        If the intervals differ, a coin is unknown, the notional is below two orders of the least size, margin is asked
-        for without maximum leverages, or a due funding rate is unknown and none is assumed.
+        If the intervals differ, a coin or the time of a signal is not the panel's, the notional is below two orders of
+        the least size, `stop_z` is not beyond ``z_out``, margin is asked for without maximum leverages, or a due
+        funding rate is unknown and none is assumed.
 
     Notes
     -----
@@ -130,8 +131,14 @@ def backtest_pairs(
 
     Slippage follows the square-root law, with what was known of the volume and the volatility at the signal. An entry
     whose slippage cannot be told is refused, not free.
+
+    Examples
+    --------
+    >>> strategy = ScreenStrategy(settings=settings, costs=costs, every=24)  # doctest: +SKIP
+    >>> backtest_pairs(panel, strategy=strategy, settings=settings, costs=costs).trades  # doctest: +SKIP
     """
     _check(panel, settings, portfolio)
+    _check_stop(settings, portfolio)
     first, end = _range(panel, start, stop)
     traded = _columns(panel, strategy)
     lots = coin_numbers("sz_decimals", sz_decimals, panel.coins, traded)
@@ -161,6 +168,11 @@ def _check(panel: Panel, settings: ScreenSettings, portfolio: Portfolio) -> None
         )
 
 
+def _check_stop(settings: ScreenSettings, portfolio: Portfolio) -> None:
+    if portfolio.stop_z is not None and portfolio.stop_z <= settings.z_out:
+        raise InputError(f"stop_z is {portfolio.stop_z:g} and z_out {settings.z_out:g}: a stop lies beyond the exit")
+
+
 def _range(panel: Panel, start: int | None, stop: int | None) -> tuple[int, int]:
     first, end = 0 if start is None else start, panel.n_bars if stop is None else stop
     if not 0 <= first < end <= panel.n_bars:
@@ -172,7 +184,4 @@ def _columns(panel: Panel, strategy: Strategy) -> set[int]:
     """Columns that are traded: those of given signals, or any."""
     if not isinstance(strategy, FrozenSignals):
         return set(range(panel.n_coins))
-    unknown = sorted(strategy.coins() - set(panel.coins))
-    if unknown:
-        raise InputError(f"the signals trade {unknown[0]!r}, which is no coin of the panel: see panel.coins")
-    return {panel.coins.index(coin) for coin in strategy.coins()}
+    return {panel.coins.index(coin) for coin in strategy.check(panel)}

@@ -1,5 +1,6 @@
 """What a backtest trades: decisions that see no bar but the closed ones."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -7,7 +8,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from hlpairs_core._typing import Side
-from hlpairs_core.costs import CostModel, check_integer, funding_sign
+from hlpairs_core.costs import CostModel, check_integer, check_number, funding_sign
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.screening import Candidate, ScreenResult, ScreenSettings, screen
@@ -19,7 +20,13 @@ _COLUMNS = ("signal_time", "y", "x", "side_y", "side_x", "alpha", "beta", "sigma
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
-    """A pair to trade under frozen parameters; see `Candidate` for each."""
+    """A pair to trade under frozen parameters; see `Candidate` for each.
+
+    Raises
+    ------
+    InputError
+        If both legs are one coin, a side is unknown, or a parameter is not a number (σ: above 0).
+    """
 
     y: str
     x: str
@@ -34,6 +41,9 @@ class Signal:
         funding_sign([self.side_y, self.side_x])
         if self.y == self.x:
             raise InputError(f"both legs are {self.y!r}: a pair needs two coins")
+        for name in ("alpha", "beta", "mean"):
+            check_number(f"{name} of {self.y}/{self.x}", getattr(self, name), low=-math.inf, high=math.inf)
+        check_number(f"sigma of {self.y}/{self.x}", self.sigma, low=0, high=math.inf, low_open=True)
 
     @classmethod
     def of(cls, candidate: Any) -> "Signal":
@@ -134,8 +144,24 @@ class FrozenSignals:
         """Return the signals of this close."""
         return Decision(enter=tuple(self._at.get(moment.closed_at, ())))
 
-    def coins(self) -> set[str]:
-        """Return all coins that are traded."""
+    def check(self, panel: Panel) -> set[str]:
+        """Return the coins that are traded.
+
+        Raises
+        ------
+        InputError
+            If the panel lacks one, or no bar of it closes at the time of a signal.
+        """
+        closes = panel.time + (panel.closed_at - panel.time[-1])
+        for time, signals in self._at.items():
+            if time not in closes:
+                raise InputError(
+                    f"no bar of the panel closes at the signal time {time}: its {panel.interval} bars close from "
+                    f"{closes[0]} to {closes[-1]}"
+                )
+            for coin in (coin for one in signals for coin in one.pair):
+                if coin not in panel.coins:
+                    raise InputError(f"the signals trade {coin!r}, which is no coin of the panel: see panel.coins")
         return {coin for signals in self._at.values() for one in signals for coin in one.pair}
 
 

@@ -79,6 +79,11 @@ def sweep(
     InputError
         If a pair names no coin of the panel, a level or a number cannot be, no rule is left, the panel is shorter than
         the longest window needs, or a due funding rate is unknown and none is assumed.
+
+    Examples
+    --------
+    >>> pairs = [("ETH", "BTC"), ("SOL", "BTC")]
+    >>> sweep(panel, pairs, entry=(2.0, 2.5), stop=(4.0, np.inf), window=(168, 336))  # doctest: +SKIP
     """
     legs = _legs(panel, pairs)
     rules = _rules(entry, exit, stop, hold, notional_usd, delay_bars, costs)

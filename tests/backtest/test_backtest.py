@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hlpairs_core.backtest import Backtest, FrozenSignals, Portfolio, Signal, backtest_pairs, simulate_trade
+from hlpairs_core.backtest import (
+    Backtest,
+    Decision,
+    FrozenSignals,
+    Moment,
+    Portfolio,
+    Signal,
+    backtest_pairs,
+    simulate_trade,
+)
+from hlpairs_core.backtest.lots import round_price, round_size
 from hlpairs_core.costs import CostModel
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
@@ -238,12 +248,18 @@ def test_bad_input_is_named(make_bars: Bars, make_candidate: Candidates) -> None
         Portfolio(max_pairs=0)
     with pytest.raises(InputError, match="the settings say 4h"):
         trade(panel, make_candidate(), settings=replace(SETTINGS, interval="4h", horizon_hours=8.0))
+    with pytest.raises(InputError, match="a stop lies beyond the exit"):
+        trade(panel, make_candidate(), portfolio=Portfolio(stop_z=0.5))
     with pytest.raises(InputError, match="bars 7 to 3 of 10"):
         trade(panel, make_candidate(), start=7, stop=3)
     with pytest.raises(InputError, match="has no time zone"):
         FrozenSignals([(pd.Timestamp("2025-01-01"), make_candidate())])
     with pytest.raises(InputError, match="the signals lack the column 'sigma'"):
         FrozenSignals(pd.DataFrame(columns=["signal_time", "y", "x", "side_y", "side_x", "alpha", "beta"]))
+    with pytest.raises(InputError, match="no bar of the panel closes at the signal time 2025-01-01 05:30"):
+        FrozenSignals([(pd.Timestamp("2025-01-01T05:30Z"), make_candidate())]).check(panel)
+    with pytest.raises(InputError, match="sigma of Y/X is nan"):
+        Signal(y="Y", x="X", side_y="long", side_x="short", alpha=0.0, beta=1.0, sigma=float("nan"))
     with pytest.raises(InputError, match="both legs are 'Y'"):
         Signal(y="Y", x="Y", side_y="long", side_x="short", alpha=0.0, beta=1.0, sigma=0.01)
 
@@ -276,3 +292,65 @@ def test_it_says_what_it_earned_with_its_worst(make_bars: Bars, make_candidate: 
     assert "worst 5 %" in repr(got)
     nothing = backtest_pairs(make_bars(prices([3.0] * 5)), strategy=FrozenSignals([]), settings=SETTINGS, costs=FREE)
     assert "no trade" in repr(nothing)
+
+
+class HedgeAgain:
+    """Enters at bar 4 and hedges with a β of 2 at the close of bar 6."""
+
+    def __init__(self, signal: Signal) -> None:
+        self._signal = signal
+
+    def decide(self, moment: Moment) -> Decision:
+        if moment.bar == SIGNAL_BAR:
+            return Decision(enter=(self._signal,))
+        again = replace(self._signal, beta=2.0, alpha=-float(np.log(100.0)))
+        return Decision(rehedge={again.pair: again} if moment.bar == 6 else {})
+
+
+def test_a_hedge_again_trades_the_x_leg_and_pays_for_it(make_bars: Bars, make_candidate: Candidates) -> None:
+    close = np.full((12, 2), 100.0) * np.exp(np.column_stack([np.full(12, 0.03), np.zeros(12)]))
+    close[7:, 1] = 101.0
+    opens, funding = close.copy(), np.zeros(close.shape)
+    funding[7:9, 1] = 0.001
+    panel = make_bars(close, open_=opens, funding=funding)
+    costs = CostModel(taker_fee_bps=10.0, half_spread_bps=2.0, impact_coefficient=0.0)
+    strategy = HedgeAgain(Signal.of(make_candidate()))
+    got = backtest_pairs(panel, strategy=strategy, settings=replace(SETTINGS, horizon_hours=100.0), costs=costs)
+    row, hedge = got.trades.iloc[0], got.orders.iloc[1]
+    units = 10_000 / 101  # twice the notional of y, at the open of bar 7
+    assert (hedge["action"], hedge["time"]) == ("rehedge", panel.time[7])
+    assert hedge["units_x"] == pytest.approx(units - 50)
+    assert hedge["fee_usd"] == pytest.approx(1e-3 * (units - 50) * 101)
+    assert hedge["slippage_usd"] == pytest.approx(2e-4 * (units - 50) * 101)
+    # Long x: the stamp at the re-hedge settles the 50 held before, the next one all of them.
+    assert row["funding_usd"] == pytest.approx(-0.001 * 101 * (50 + units))
+    assert row["gross_usd"] == pytest.approx(50 * 1.0)
+    assert row["fee_usd"] == pytest.approx(1e-3 * (10_000 + (units - 50) * 101 + 5_000 + 10_000))
+    assert row["rehedges"] == 1
+
+
+def test_a_signal_at_the_last_close_is_not_filled(make_bars: Bars, make_candidate: Candidates) -> None:
+    panel = make_bars(prices([3.0]))
+    got = trade(panel, make_candidate())
+    assert list(got.orders["status"]) == ["unfilled"]
+
+
+@pytest.mark.parametrize(
+    ("price", "decimals", "expected"),
+    [
+        (1234.56, 1, 1234.6),
+        (1234.5, 1, 1234.5),
+        (0.0012346, 0, 0.001235),
+        (123_456.4, 5, 123_456.0),
+        (98.7654321, 2, 98.765),
+    ],
+)
+def test_prices_have_five_figures_and_few_decimals(price: float, decimals: int, expected: float) -> None:
+    assert float(round_price(np.array([price]), np.array([decimals]))[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "decimals", "expected"), [(1.2399, 2, 1.23), (0.3, 1, 0.3), (0.99, 0, 0.0), (7.0, 0, 7.0)]
+)
+def test_sizes_are_rounded_down_to_their_lot(size: float, decimals: int, expected: float) -> None:
+    assert float(round_size(np.array([size]), np.array([decimals]))[0]) == expected

@@ -137,3 +137,22 @@ def test_funding_moves_the_liquidation_price(make_bars: Bars, make_candidate: Ca
     funding[8, 0] = 0.0
     gone = run(make_bars(close, funding=funding), make_candidate(alpha=-0.03), margin="isolated").trades.iloc[0]
     assert (safe["exit_reason"], gone["exit_reason"]) == ("data end", "liquidated")
+
+
+def test_legs_in_one_coin_are_netted_in_a_cross_account(make_bars: Bars, make_candidate: Candidates) -> None:
+    # Short A against B, long A against C: A cancels out. When B has fallen by 73, 350 USD of 4,000 are left, against a
+    # maintenance margin of (50 * 27 + 5,000) / 40 = 158.75; with both legs in A it would be 408.75. At 77 it is 150
+    # against 153.75.
+    for fall, expected in ((73.0, "data end"), (77.0, "liquidated")):
+        close = np.full((12, 3), 100.0)
+        close[7:, 1] -= fall
+        panel = make_bars(close, coins=("A", "B", "C"))
+        first = make_candidate(y="A", x="B", alpha=-0.03)
+        second = make_candidate(y="A", x="C", side_y="long", side_x="short", alpha=0.03)
+        at = panel.time[4] + pd.Timedelta(hours=1)
+        got = backtest_pairs(
+            panel, strategy=FrozenSignals([(at, first), (at, second)]), settings=SETTINGS, costs=FREE,
+            portfolio=Portfolio(margin="cross", capital_usd=4000.0, max_pairs_per_coin=2),
+            max_leverage=dict.fromkeys("ABC", 20),
+        )  # fmt: skip
+        assert set(got.trades["exit_reason"]) == {expected}
