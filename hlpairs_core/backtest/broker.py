@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hlpairs_core._typing import FloatArray, IntArray
-from hlpairs_core.backtest.lots import round_price, round_size
 from hlpairs_core.backtest.position import Liquidity, Position
 from hlpairs_core.costs import CostModel, check_integer, check_number, square_root_slippage_bps
 from hlpairs_core.exceptions import InputError
+from hlpairs_core.market.lots import round_price, round_size
 
 __all__ = ["Broker", "coin_numbers"]
 
@@ -48,7 +48,7 @@ class Broker:
             half_spread_bps=self.costs.half_spread_bps,
             coefficient=self.costs.impact_coefficient,
         )
-        return np.asarray(np.where(notional > 0, notional * bps / 1e4, 0.0))
+        return np.asarray(np.where(notional > 0, notional * self.costs.slippage_multiple * bps / 1e4, 0.0))
 
     def trade_to(self, position: Position, units: FloatArray, price: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Bring a position to new signed units at some prices; return the fee and the slippage (USD per leg)."""

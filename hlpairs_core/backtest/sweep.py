@@ -95,7 +95,9 @@ def sweep(
     tables = []
     for length in sorted(set(map(int, window))):
         own = rules._replace(window=length)
-        seen = market._replace(impact=impact_of_window(bars, length, costs.impact_coefficient))
+        seen = market._replace(
+            impact=impact_of_window(bars, length, costs.slippage_multiple * costs.impact_coefficient)
+        )
         totals = np.zeros((len(legs[0]), *map(len, (own.enter, own.leave, own.stop, own.hold)), len(TOTALS)))
         totals[..., -1] = np.inf
         column, bar = run(seen, own, *legs, SMALLEST_RESIDUAL, totals)
@@ -150,7 +152,7 @@ def _rules(
     return SweepRules(
         enter=enter, leave=back[::-1].copy(), stop=out, hold=np.unique(np.array(hold, dtype=np.int64)), window=0,
         delay=int(delay_bars), notional=float(notional_usd), fee_bps=float(costs.taker_fee_bps),
-        half_spread_bps=float(costs.half_spread_bps), least_usd=MINIMUM_ORDER_USD,
+        half_spread_bps=float(costs.slippage_multiple * costs.half_spread_bps), least_usd=MINIMUM_ORDER_USD,
     )  # fmt: skip
 
 

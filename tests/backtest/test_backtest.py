@@ -18,7 +18,6 @@ from hlpairs_core.backtest import (
     backtest_pairs,
     simulate_trade,
 )
-from hlpairs_core.backtest.lots import round_price, round_size
 from hlpairs_core.costs import CostModel
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
@@ -333,24 +332,3 @@ def test_a_signal_at_the_last_close_is_not_filled(make_bars: Bars, make_candidat
     panel = make_bars(prices([3.0]))
     got = trade(panel, make_candidate())
     assert list(got.orders["status"]) == ["unfilled"]
-
-
-@pytest.mark.parametrize(
-    ("price", "decimals", "expected"),
-    [
-        (1234.56, 1, 1234.6),
-        (1234.5, 1, 1234.5),
-        (0.0012346, 0, 0.001235),
-        (123_456.4, 5, 123_456.0),
-        (98.7654321, 2, 98.765),
-    ],
-)
-def test_prices_have_five_figures_and_few_decimals(price: float, decimals: int, expected: float) -> None:
-    assert float(round_price(np.array([price]), np.array([decimals]))[0]) == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "decimals", "expected"), [(1.2399, 2, 1.23), (0.3, 1, 0.3), (0.99, 0, 0.0), (7.0, 0, 7.0)]
-)
-def test_sizes_are_rounded_down_to_their_lot(size: float, decimals: int, expected: float) -> None:
-    assert float(round_size(np.array([size]), np.array([decimals]))[0]) == expected

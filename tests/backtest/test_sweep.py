@@ -95,7 +95,9 @@ def by_events(panel: Panel, row: pd.Series, delay: int, costs: CostModel) -> pd.
     ("seed", "delay", "freq"), [(0, 0, "1h"), (1, 0, "1h"), (2, 1, "1h"), (4, 2, "15min"), (5, 0, "4h")]
 )
 def test_it_equals_the_event_driven_backtest(accelerate: bool, seed: int, delay: int, freq: str) -> None:
-    costs = CostModel(half_spread_bps=1.5, impact_coefficient=1.2, assumed_funding_per_hour=1e-5)
+    costs = CostModel(
+        half_spread_bps=1.5, impact_coefficient=1.2, assumed_funding_per_hour=1e-5, slippage_multiple=1 + seed % 2
+    )
     panel = market(seed, freq=freq)
     table = sweep(
         panel, [("A", "B"), ("C", "A")], entry=(1.2, 2.0), exit=(0.0, 0.5), stop=(2.6, np.inf), hold=(3, 20),
