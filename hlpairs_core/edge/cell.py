@@ -16,6 +16,8 @@ from hlpairs_core.edge.unlike import share_variance, unlike_pairs
 __all__ = ["Cell", "Expected", "fit_cell"]
 
 _FOLDS, _DRAWS = 5, 400
+# By so many standard errors a richer form must be better: several are tried.
+_ERRORS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,12 +212,12 @@ def _seen(rows: pd.DataFrame, design: Design, trial: _Trial) -> tuple[FloatArray
 
 
 def _simplest(trials: dict[str, _Trial], blocks: IntArray) -> tuple[str, dict[str, float]]:
-    """Return the simplest form that no richer one beats by more than a standard error, and what each gained."""
+    """Return the simplest form that no richer one beats by more than two standard errors, and what each gained."""
     gains = {name: np.bincount(blocks, weights=np.nan_to_num(trial.gain)) for name, trial in trials.items()}
     chosen = next(iter(gains))
     for name, gain in gains.items():
         more = gain - gains[chosen]
-        if more.sum() > np.std(more, ddof=1) * np.sqrt(len(more)):
+        if more.sum() > _ERRORS * np.std(more, ddof=1) * np.sqrt(len(more)):
             chosen = name
     return chosen, {name: float(gain.sum()) for name, gain in gains.items()}
 

@@ -93,7 +93,7 @@ class EdgeModel:
         Notes
         -----
         Of each cell, forms from the simplest to the richest are compared on stretches of time that the fit has not
-        seen; a richer one is taken if it is better by more than a standard error. Fits are ridge regressions, drawn
+        seen; a richer one is taken if it is better by more than two standard errors. Fits are ridge regressions, drawn
         to "nothing arrives". Then the top of every bar is chosen by out-of-fold expectations, and the slope of what
         came on what was expected of these multiplies all expectations: a maximum of many estimates promises too
         much (Smith & Winkler 2006, Management Science, "The optimizer's curse").
@@ -114,7 +114,7 @@ class EdgeModel:
             shaping=Grid.shaped_by(settings),
             horizon_hours=tuple(sorted(ended)),
             z_in=thresholds,
-            p_max=max(_largest(table, "p_value") for table in tables),
+            p_max=max(_largest_p(table) for table in tables),
         )
         span = min(first for first, _ in spans), max(last for _, last in spans)
         return cls(grid=grid, cells=cells, span=span, block_hours=float(block_hours))
@@ -253,8 +253,9 @@ def _cell(rows: pd.DataFrame, hours: float, block_hours: float, rng: np.random.G
     return fit_cell(rows, blocks, horizon_hours=hours, embargo_hours=hours, rng=rng)
 
 
-def _largest(rows: pd.DataFrame, column: str) -> float:
-    return float(rows[column].max()) if column in rows else float("nan")
+def _largest_p(rows: pd.DataFrame) -> float:
+    """Return the gate that the candidates have passed, in hundredths."""
+    return float(np.ceil(100 * rows["p_value"].max()) / 100) if "p_value" in rows else float("nan")
 
 
 def _check_record(rows: pd.DataFrame, cell: Cell) -> None:
