@@ -101,6 +101,13 @@ def trades(coin: str, *prints: tuple[int, float, float], at: float = 0.0) -> Tra
     return TradesEvent(coin, made, at)
 
 
+def traded(event: CandleEvent) -> tuple[TradesEvent, TradesEvent]:
+    """Trades that make a candle, after one that shows that none before them was missed."""
+    start, prices = event.time_ms, (event.open, event.low, event.high, event.close)
+    prints = [(start + (number + 1) * HOUR_MS // 5, price, event.volume / 4) for number, price in enumerate(prices)]
+    return trades(event.coin, (start - 1, 1.0, 1.0)), trades(event.coin, *prints)
+
+
 def candle(coin: str, row, at: float, **changes) -> CandleEvent:
     """An event of a candle that REST gave: a row with time, open, high, low, close and volume."""
     values = {name: float(getattr(row, name)) for name in ("open", "high", "low", "close", "volume")}

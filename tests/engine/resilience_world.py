@@ -37,8 +37,8 @@ from widgets.view_model import page_view
 HOUR = pd.Timedelta(hours=1)
 FIELDS = ["open", "high", "low", "close", "volume"]
 SPEED = 720.0  # a bar closes every five seconds
-# What is only told, and over, is shown for 15 minutes: this much faster here.
-NOTES_PASS = 900.0
+# What is only told, and over, is shown for 15 minutes, here for three seconds.
+NOTES_PASS = 300.0
 
 
 def small_market(*, seed: int = 11, n_coins: int = 12, speed: float = SPEED) -> SimulatedMarket:

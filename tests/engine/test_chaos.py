@@ -20,13 +20,13 @@ SHORT_SECONDS = 25.0
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 
 LOOK_SECONDS = 5.0
-LONGEST_SILENCE = 10.0
+LONGEST_SILENCE = 15.0
 # Faults that leave no way to recover are seldom all that there is: calm for so long, this often.
 CALM_SECONDS, STORM_SECONDS = 10.0, 45.0
 COINS = ("SOL", "ETH", "CRV")
 LOST = ("trades", "bbo", "l2Book", "activeAssetCtx", "allMids")
-# 0 is a rate of funding like any other, so that a lie about it cannot be told: see docs/resilience.md.
-NOT_FUNDING = ("metaAndAssetCtxs", "allMids", "candleSnapshot", "l2Book")
+# 0 is a rate of funding and a volume like any other, so that a lie about it cannot be told: see docs/resilience.md.
+PRICES = ("metaAndAssetCtxs", "allMids", "l2Book")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _fault(rng: random.Random) -> Fault:
     if kind in ("feed-kill", "unlisted", "delisted"):
         options["coin"] = rng.choice(COINS)
     if kind == "zero":
-        options["only"] = rng.choice(NOT_FUNDING)
+        options["only"] = rng.choice(PRICES)
     if kind in ("feed-mute", "feed-stall", "feed-lose", "delisted"):
         options |= _silence(kind, rng)
     if kind in ("huge", "feed-huge"):

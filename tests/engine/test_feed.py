@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from engine_stream import HOUR_MS, ToldStream, candle, closed_candles, gap, quote, trades
+from engine_stream import ToldStream, candle, closed_candles, gap, quote, traded
 
 from hlpairs_core.engine.gatherer import FEED_SECONDS
 from hlpairs_core.engine.state import SILENT_SECONDS
@@ -158,16 +158,6 @@ async def test_only_the_candles_that_the_feed_cannot_vouch_for_are_asked_for(wor
     assert [asked["coin"] for asked in world.wire.candles_asked()] == ["ETH"]
     assert world.history.candles.read(["ETH"], TEN, TEN)["close"].tolist() == [right.close]
     assert world.state.selection.is_final
-
-
-def traded(event, volume_in=(0.25, 0.25, 0.25, 0.25)):
-    """Trades that make a candle, after one that shows that none before them was missed."""
-    start, prices = event.time_ms, (event.open, event.low, event.high, event.close)
-    prints = [
-        (start + (number + 1) * HOUR_MS // 5, price, part * event.volume)
-        for number, (price, part) in enumerate(zip(prices, volume_in, strict=True))
-    ]
-    return trades(event.coin, (start - 1, 1.0, 1.0)), trades(event.coin, *prints)
 
 
 async def test_where_all_trades_were_seen_they_say_what_the_candle_is_until_the_exchange_does(world, stream):

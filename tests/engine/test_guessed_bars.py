@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from engine_stream import HOUR_MS, ToldStream, closed_candles, gap, quote, trades
+from engine_stream import HOUR_MS, ToldStream, closed_candles, gap, quote, traded, trades
 
 from hlpairs_core.engine.bars import ASK_SECONDS, LATE_SECONDS, MANY_COINS
 from hlpairs_core.engine.feed import QUIET_SECONDS
@@ -19,15 +19,6 @@ UNCONFIRMED = "candles of {} of 12 coins are not confirmed by the exchange."
 @pytest.fixture
 def stream() -> ToldStream:
     return ToldStream()
-
-
-def traded(event, volume=1.0):
-    """Trades that make a candle, after one that shows that none before them was missed."""
-    start, prices = event.time_ms, (event.open, event.low, event.high, event.close)
-    prints = [
-        (start + (number + 1) * HOUR_MS // 5, price, volume * event.volume / 4) for number, price in enumerate(prices)
-    ]
-    return trades(event.coin, (start - 1, 1.0, 1.0)), trades(event.coin, *prints)
 
 
 async def guess(world, stream, events, **wrong):
@@ -59,7 +50,7 @@ async def finish(world, steps=5):
             await world.bars.step()
 
 
-async def test_a_bar_is_screened_before_the_exchange_was_asked_and_says_so(closing):
+async def test_a_bar_is_screened_before_the_exchange_was_asked_and_says_so_and_no_guess_is_stored(closing):
     world, stream, events = closing
     await guess(world, stream, events)
     await world.bars.step()
@@ -68,12 +59,6 @@ async def test_a_bar_is_screened_before_the_exchange_was_asked_and_says_so(closi
     assert (selection.result.bar_time, selection.is_final, selection.coins_loaded) == (TEN, False, 12)
     assert "Provisional: the " + UNCONFIRMED.format(12) in verdict(world)
     assert world.diary.waiting == 1, "of the first bar: what may still change is not kept for ever"
-
-
-async def test_what_was_guessed_is_not_part_of_the_history(closing):
-    world, stream, events = closing
-    await guess(world, stream, events)
-    await world.bars.step()
     world.engine.store_the_rest()
     assert world.history.candles.read(None, TEN, TEN).empty
     assert CandleStore(world.market_folder, "1h").read(None, TEN, TEN).empty

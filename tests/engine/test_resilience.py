@@ -18,9 +18,9 @@ from hlpairs_core.simulation.faults import FEED_FAULTS, MARKET_FAULTS, REST_FAUL
 COIN = "SOL"
 # On two cores that others use too; alone it is well within a tenth.
 BOUND_SECONDS = 60.0
-LONGEST_SILENCE = 8.0
-# 0 is a rate of funding like any other, so that a lie about it cannot be told: see docs/resilience.md.
-NOT_FUNDING = ("metaAndAssetCtxs", "allMids", "candleSnapshot", "l2Book")
+LONGEST_SILENCE = 12.0
+# 0 is a rate of funding and a volume like any other, so that a lie about it cannot be told: see docs/resilience.md.
+PRICES = ("metaAndAssetCtxs", "allMids", "l2Book")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ ROWS = {
     "limited": rest("limited", "(bars|exchange): .*rate limited"),
     "types": rest("types", "(bars|exchange): .*malformed at .*expected a"),
     "nan": rest("nan", "(bars|exchange): .*malformed at .*'NaN'"),
-    "zero": Row(tuple(Fault("zero", only=one) for one in NOT_FUNDING), "(bars|exchange): .*malformed at .*'0'"),
+    "zero": Row(tuple(Fault("zero", only=one) for one in PRICES), "(bars|exchange): .*malformed at .*'0'"),
     "huge": rest("huge", "(bars|exchange): .*(more than 4194304 bytes|no usable answer)"),
     "feed-refuse": Row((Fault("feed-refuse"), Fault("feed-drop", seconds=0.5)), SILENT),
     "feed-drop": feed("feed-drop"),
