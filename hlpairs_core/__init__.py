@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hlpairs_core.backtest import WalkForward, walk_forward
     from hlpairs_core.costs import CostModel
+    from hlpairs_core.edge import Calibration, EdgeModel, calibration, with_record
     from hlpairs_core.engine import EngineClient, connect
     from hlpairs_core.exchange import (
         MAINNET_URL,
@@ -72,9 +73,11 @@ _HOME = {
     "TESTNET_URL": "exchange",
     "BreakMonitor": "stats",
     "BonferroniThreshold": "stats",
+    "Calibration": "edge",
     "Candidate": "screening",
     "CostModel": "costs",
     "DiscoveryRates": "stats",
+    "EdgeModel": "edge",
     "EngineClient": "engine",
     "HedgeRatio": "stats",
     "HyperliquidClient": "exchange",
@@ -131,6 +134,8 @@ _HOME = {
     "variance_ratio": "stats",
     "zero_crossings": "stats",
     "walk_forward": "backtest",
+    "calibration": "edge",
+    "with_record": "edge",
 }
 
 __all__ = [
@@ -138,9 +143,11 @@ __all__ = [
     "TESTNET_URL",
     "BonferroniThreshold",
     "BreakMonitor",
+    "Calibration",
     "Candidate",
     "CostModel",
     "DiscoveryRates",
+    "EdgeModel",
     "EngineClient",
     "HalfLife",
     "HedgeRatio",
@@ -172,6 +179,7 @@ __all__ = [
     "benjamini_yekutieli",
     "bonferroni_t",
     "break_monitor",
+    "calibration",
     "connect",
     "discovery_rates",
     "engle_granger_pairs",
@@ -196,6 +204,7 @@ __all__ = [
     "screen",
     "variance_ratio",
     "walk_forward",
+    "with_record",
     "zero_crossings",
 ]
 
