@@ -15,9 +15,10 @@ if __package__ in (None, ""):
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from benchmarks.oracle import true_net_bps
-from benchmarks.walked import last_line, synthetic, truth
+from benchmarks.walked import SYNTHETIC_COSTS, last_line, synthetic, truth
 from hlpairs_core.edge import EdgeModel, calibration
 from hlpairs_core.screening import ScreenSettings
 
@@ -25,7 +26,7 @@ EVERY, SEED = 12, 1
 JUDGED_FROM = pd.Timestamp("2025-06-15", tz="UTC")
 # Markets are put one after the other in time to be fitted; each is one block, for its pairs live as long as it does.
 MARKET = pd.Timedelta(days=243)
-HALF_LIVES = (6.0, 12.0, 24.0, 48.0, np.inf)
+HALF_LIVES = (12.0, 24.0, 48.0, np.inf)
 SETTINGS = ScreenSettings()
 
 
@@ -118,7 +119,7 @@ def _account(rows: pd.DataFrame, bars: pd.DataFrame, name: str) -> dict[str, obj
         "qualifying": _calibrated(rows[rows["qualifies"]], "mean_net_bps", 1 - len(top) / n_bars),
         "top": _calibrated(top, "mean_net_bps", 1 - len(top) / n_bars),
         "raw_top": _calibrated(raw, "expected_net_bps", 1 - len(raw) / n_bars),
-        "power_by_half_life": _power(tradable),
+        "power_by_half_life": _power(tradable, bars, planted=name == "planted"),
     }
     print(f"\n{name}")
     for label, value in numbers.items():
@@ -137,12 +138,23 @@ def _calibrated(rows: pd.DataFrame, expected: str, abstained: float) -> dict[str
     ).as_dict()
 
 
-def _power(tradable: pd.DataFrame) -> dict[str, dict[str, float | int | None]]:
-    """Return by half-life how many candidates are tradable true pairs, and what share of them qualifies."""
+def _power(tradable: pd.DataFrame, bars: pd.DataFrame, *, planted: bool) -> dict[str, dict[str, float | int | None]]:
+    """Return by half-life: signals by the truth (expected number), of them candidates of the screen, those that qualify.
+
+    A signal by the truth: a bar at which a pair with a positive edge is beyond z_in of its true spread.
+    """
+    beyond, worth = 2.0 * float(ndtr(-SETTINGS.z_in)), SYNTHETIC_COSTS.round_trip_fee_bps + 2 * SYNTHETIC_COSTS.half_spread_bps
+    pairs = [
+        (pair.half_life_hours, beyond * n_bars)
+        for market, n_bars in bars.groupby("market").size().items()
+        for pair in truth(int(market), planted=planted).values()
+        if true_net_bps(pair, SETTINGS, worth) > 0
+    ]
     found: dict[str, dict[str, float | int | None]] = {}
-    for low, high in zip((0.0, *HALF_LIVES[1:-1]), HALF_LIVES[1:], strict=True):
+    for low, high in zip((0.0, *HALF_LIVES[:-1]), HALF_LIVES, strict=True):
         part = tradable[(tradable["half_life"] > low) & (tradable["half_life"] <= high)]
-        found[f"up to {high:g} h"] = {"n": len(part), "qualify": _mean(part["qualifies"])}
+        signals = sum(n for half_life, n in pairs if low < half_life <= high)
+        found[f"up to {high:g} h"] = {"signals": round(signals), "seen": len(part), "qualify": int(part["qualifies"].sum())}
     return found
 
 

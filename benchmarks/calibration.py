@@ -43,7 +43,7 @@ class Judged:
             rows["realised_net_bps"].to_numpy(dtype=np.float64),
             blocks=blocks,
             rng=np.random.default_rng(SEED),
-            abstained_share=1.0 - spoken / self.n_bars if self.n_bars else 1.0,
+            abstained_share=max(0.0, 1.0 - spoken / self.n_bars) if self.n_bars else 1.0,
             reference_bps=self.reference_bps,
         )
 
