@@ -51,7 +51,9 @@ def _fitted(seeds: range, folder: Path) -> EdgeModel:
     for place, seed in enumerate(seeds):
         rows, _ = synthetic(seed, planted=True, every=EVERY, settings=SETTINGS, folder=folder)
         legs = {leg: rows[leg].astype(str) + f" of {seed}" for leg in ("y", "x")}
-        times = {name: rows[name].astype("datetime64[us, UTC]") + place * MARKET for name in ("signal_time", "exit_time")}
+        times = {
+            name: rows[name].astype("datetime64[us, UTC]") + place * MARKET for name in ("signal_time", "exit_time")
+        }
         tables.append(rows.assign(**legs, **times))
     return EdgeModel.fit(
         pd.concat(tables, ignore_index=True),
@@ -84,8 +86,7 @@ def _with_truth(rows: pd.DataFrame, seed: int, planted: bool) -> pd.DataFrame:
     ]
     costs = (rows["expected_fee_bps"] + rows["expected_slippage_bps"]).to_numpy()
     net = [
-        np.nan if pair is None else true_net_bps(pair, SETTINGS, cost)
-        for pair, cost in zip(found, costs, strict=True)
+        np.nan if pair is None else true_net_bps(pair, SETTINGS, cost) for pair, cost in zip(found, costs, strict=True)
     ]
     half_life = [np.nan if pair is None else pair.half_life_hours for pair in found]
     return rows.assign(true=[p is not None for p in found], unbroken=unbroken, half_life=half_life, true_net_bps=net)
@@ -143,7 +144,10 @@ def _power(tradable: pd.DataFrame, bars: pd.DataFrame, *, planted: bool) -> dict
 
     A signal by the truth: a bar at which a pair with a positive edge is beyond z_in of its true spread.
     """
-    beyond, worth = 2.0 * float(ndtr(-SETTINGS.z_in)), SYNTHETIC_COSTS.round_trip_fee_bps + 2 * SYNTHETIC_COSTS.half_spread_bps
+    beyond, worth = (
+        2.0 * float(ndtr(-SETTINGS.z_in)),
+        SYNTHETIC_COSTS.round_trip_fee_bps + 2 * SYNTHETIC_COSTS.half_spread_bps,
+    )
     pairs = [
         (pair.half_life_hours, beyond * n_bars)
         for market, n_bars in bars.groupby("market").size().items()
@@ -154,7 +158,11 @@ def _power(tradable: pd.DataFrame, bars: pd.DataFrame, *, planted: bool) -> dict
     for low, high in zip((0.0, *HALF_LIVES[:-1]), HALF_LIVES, strict=True):
         part = tradable[(tradable["half_life"] > low) & (tradable["half_life"] <= high)]
         signals = sum(n for half_life, n in pairs if low < half_life <= high)
-        found[f"up to {high:g} h"] = {"signals": round(signals), "seen": len(part), "qualify": int(part["qualifies"].sum())}
+        found[f"up to {high:g} h"] = {
+            "signals": round(signals),
+            "seen": len(part),
+            "qualify": int(part["qualifies"].sum()),
+        }
     return found
 
 

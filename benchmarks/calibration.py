@@ -64,13 +64,17 @@ def main() -> None:
     print(last_line(judge(rows, bars, settings=settings, fit_until=fit_until)))
 
 
-def judge(rows: pd.DataFrame, bars: pd.DataFrame, *, settings: ScreenSettings, fit_until: pd.Timestamp) -> dict[str, object]:
+def judge(
+    rows: pd.DataFrame, bars: pd.DataFrame, *, settings: ScreenSettings, fit_until: pd.Timestamp
+) -> dict[str, object]:
     """Return the calibration of each kind, of the top over all kinds and of the uncalibrated top, as plain dicts."""
     over = (rows["exit_reason"] != "data end") & np.isfinite(rows["realised_net_bps"])
     rows = rows[over].reset_index(drop=True)
     n_bars = int((bars["signal_time"] >= fit_until).sum())
     fitted = rows[rows["exit_time"] < fit_until]
-    print(f"fitted: trades that ended before {fit_until:%Y-%m-%d}, {len(fitted):,}; judged: {n_bars} signal bars from then")
+    print(
+        f"fitted: trades that ended before {fit_until:%Y-%m-%d}, {len(fitted):,}; judged: {n_bars} signal bars from then"
+    )
     found, qualified = {}, []
     for kind in KINDS:
         judged = _judged(rows[rows["kind"] == kind], kind, settings, fit_until)
@@ -98,7 +102,9 @@ def _judged(rows: pd.DataFrame, kind: str, settings: ScreenSettings, fit_until: 
         gated &= (rows["p_value"] < settings.p_max) & (rows["zscore"].abs() >= settings.z_in)
     judged = rows[gated].drop(columns="qualifies")  # the raw rule's
     try:
-        model = EdgeModel.fit(rows, settings=settings, until=fit_until, block_hours=BLOCK_HOURS, rng=np.random.default_rng(SEED))
+        model = EdgeModel.fit(
+            rows, settings=settings, until=fit_until, block_hours=BLOCK_HOURS, rng=np.random.default_rng(SEED)
+        )
     except InputError as problem:
         print(f"{kind}: no model, so it abstains: {problem}")
         return judged.iloc[:0].assign(mean_net_bps=0.0, qualifies=False)

@@ -20,14 +20,23 @@ SYNTHETIC_COSTS = CostModel(impact_coefficient=0.0)
 
 
 def recorded(
-    data: Path, *, settings: ScreenSettings, every: int, until: str | None, folder: Path | None, say: Callable[[str], object]
+    data: Path,
+    *,
+    settings: ScreenSettings,
+    every: int,
+    until: str | None,
+    folder: Path | None,
+    say: Callable[[str], object],
 ) -> Walked:
     """Screen and trade every `every`-th closed bar of recorded perps; rows and bars.
 
     A folder keeps finished parts, so that a run that was interrupted goes on.
     """
     panel = Panel.from_candles(
-        pd.read_parquet(data / "candles_1h.parquet"), pd.read_parquet(data / "funding.parquet"), interval="1h", end=until
+        pd.read_parquet(data / "candles_1h.parquet"),
+        pd.read_parquet(data / "funding.parquet"),
+        interval="1h",
+        end=until,
     )
     say(f"recorded perps: {panel.n_coins} coins, {panel.n_bars:,} hourly bars")
     found = walk_forward(panel, settings=settings, every=every, resume=folder)
