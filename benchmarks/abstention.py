@@ -1,9 +1,9 @@
 """Is abstaining earned? The same model on synthetic markets, whose true pairs are known.
 
-``python benchmarks/abstention.py --rows FOLDER [--seeds 50]``: fitted on markets 1 to N, judged on markets 101 to 100 + N
-with planted pairs, and on the same with nothing planted; the last line is one JSON object. A market's first months are
-the history in which pairs make their records, as a user's store is; its last eleven weeks are judged. Minutes of work
-(6 s of processor a market), kept in the folder.
+``python benchmarks/abstention.py --rows FOLDER [--seeds 50]``: fitted on markets 1 to N, judged on markets 101 to
+100 + N with planted pairs, and on the same with nothing planted; the last line is one JSON object. A market's first
+months are the history in which pairs make their records, as a user's store is; its last eleven weeks are judged.
+Minutes of work (6 s of processor a market), kept in the folder.
 """
 
 import argparse
@@ -140,7 +140,7 @@ def _calibrated(rows: pd.DataFrame, expected: str, abstained: float) -> dict[str
 
 
 def _power(tradable: pd.DataFrame, bars: pd.DataFrame, *, planted: bool) -> dict[str, dict[str, float | int | None]]:
-    """Return by half-life: signals by the truth (expected number), of them candidates of the screen, those that qualify.
+    """Return by half-life: signals by the truth (expected number), candidates of the screen, those that qualify.
 
     A signal by the truth: a bar at which a pair with a positive edge is beyond z_in of its true spread.
     """

@@ -73,7 +73,7 @@ def judge(
     n_bars = int((bars["signal_time"] >= fit_until).sum())
     fitted = rows[rows["exit_time"] < fit_until]
     print(
-        f"fitted: trades that ended before {fit_until:%Y-%m-%d}, {len(fitted):,}; judged: {n_bars} signal bars from then"
+        f"fitted: {len(fitted):,} trades that ended before {fit_until:%Y-%m-%d}; judged: {n_bars} signal bars from then"
     )
     found, qualified = {}, []
     for kind in KINDS:
@@ -101,6 +101,9 @@ def _judged(rows: pd.DataFrame, kind: str, settings: ScreenSettings, fit_until: 
     if kind == "perp_perp":
         gated &= (rows["p_value"] < settings.p_max) & (rows["zscore"].abs() >= settings.z_in)
     judged = rows[gated].drop(columns="qualifies")  # the raw rule's
+    if rows.empty:
+        print(f"{kind}: no candidates, so it abstains")
+        return judged.assign(mean_net_bps=0.0, qualifies=False)
     try:
         model = EdgeModel.fit(
             rows, settings=settings, until=fit_until, block_hours=BLOCK_HOURS, rng=np.random.default_rng(SEED)

@@ -28,7 +28,7 @@ def _mean_exit(half_life: float, z_in: float, z_out: float, hours: int) -> float
     step /= step.sum(axis=0)
     alive = np.zeros_like(_GRID)
     alive[int(np.argmin(np.abs(_GRID - z_in)))] = 1.0
-    left, inside = 0.0, _GRID > z_out
+    left, inside = 0.0, z_out < _GRID
     for _ in range(hours):
         alive = step @ alive
         left += float(_GRID[~inside] @ alive[~inside])

@@ -31,7 +31,7 @@ class Expected:
 
     def net_bps(self, rows: pd.DataFrame) -> FloatArray:
         """Return the mean less the costs, which are known."""
-        return self.income_bps - (rows["expected_fee_bps"] + rows["expected_slippage_bps"]).to_numpy(dtype=np.float64)
+        return np.asarray(self.income_bps - rows["expected_fee_bps"] - rows["expected_slippage_bps"], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -198,7 +198,7 @@ def _share(design: Design, terms: tuple[str, ...], weights: FloatArray, raw: Flo
     """Return the share of the raw gross that is expected, within 0 and 1."""
     of_gross = np.array([name != "funding" for name in terms], dtype=bool)
     pulled = design.terms[:, of_gross] @ weights[of_gross]
-    return np.clip(np.divide(pulled, raw, out=np.zeros_like(raw), where=raw > 0), 0.0, 1.0)
+    return np.asarray(np.clip(np.divide(pulled, raw, out=np.zeros_like(raw), where=raw > 0), 0.0, 1.0))
 
 
 def _unlike(rows: pd.DataFrame, design: Design, terms: tuple[str, ...], weights: FloatArray) -> float:

@@ -97,7 +97,7 @@ def _factor(rows: pd.DataFrame, name: str) -> FloatArray:
 
 
 def _column(rows: pd.DataFrame, name: str) -> FloatArray:
-    return rows[name].to_numpy(dtype=np.float64)
+    return np.asarray(rows[name], dtype=np.float64)
 
 
 def _weights(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from hlpairs_core.edge.features import NEEDED
@@ -63,10 +62,9 @@ class Grid:
             raise InputError(
                 f"the model is of {self.kind} pairs, these candidates are {kind_of(rows)}: use their model"
             )
-        if "p_value" in rows and np.isfinite(self.p_max):
+        if "p_value" in rows:
             _refuse(rows, rows["p_value"] > self.p_max, "p_value", f"at most {self.p_max:g}")
-        if np.isfinite(self.p_max):
-            _refuse(rows, rows["zscore"].abs() < z_in, "zscore", f"of at least {z_in:g} either way")
+        _refuse(rows, rows["zscore"].abs() < z_in, "zscore", f"of at least {z_in:g} either way")
 
 
 def check_columns(rows: pd.DataFrame, names: tuple[str, ...]) -> None:

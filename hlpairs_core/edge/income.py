@@ -106,7 +106,7 @@ def shares(sums: BlockSums, precision: FloatArray, counts: FloatArray | None = N
     ndarray, shape (k,) or (draws, k)
     """
     if counts is None:
-        return shares(sums, precision, np.ones((1, len(sums.products))))[0]
+        return np.asarray(shares(sums, precision, np.ones((1, len(sums.products))))[0])
     squares = np.tensordot(counts, sums.squares, axes=1) + np.diag(precision)
     return np.asarray(np.linalg.solve(squares, (counts @ sums.products)[..., None])[..., 0])
 

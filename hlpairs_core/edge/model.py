@@ -105,7 +105,7 @@ class EdgeModel:
         for hours, table in ended.items():
             _check_blocks(table, hours, block_hours)
             for z in thresholds:
-                part = table[table["zscore"].abs() >= z] if z > 0 else table
+                part = table[~(table["zscore"].abs() < z)]
                 cells[hours, z] = _cell(part, hours, block_hours, rng)
             spans.append((table["signal_time"].min(), table["exit_time"].max()))
         tables = list(ended.values())

@@ -55,7 +55,7 @@ def _terms(past: pd.DataFrame, horizon_hours: float) -> FloatArray:
     noise = noise_bps(past, horizon_hours)
     raw = past["expected_gross_bps"].to_numpy(dtype=np.float64) / noise
     income = (past["realised_gross_bps"] + past["realised_funding_bps"]).to_numpy(dtype=np.float64) / noise
-    return np.nan_to_num(np.stack([np.ones_like(raw), raw * raw, raw * income], axis=1))
+    return np.asarray(np.nan_to_num(np.stack([np.ones_like(raw), raw * raw, raw * income], axis=1)))
 
 
 def _trades(past: pd.DataFrame) -> dict[str, tuple[IntArray, IntArray]]:
@@ -74,14 +74,14 @@ def _trades(past: pd.DataFrame) -> dict[str, tuple[IntArray, IntArray]]:
 
 
 def _microseconds(time: pd.Series) -> IntArray:
-    return pd.DatetimeIndex(time).as_unit("us").asi8.astype(np.int64)
+    return np.asarray(pd.DatetimeIndex(time).as_unit("us").asi8, dtype=np.int64)
 
 
 def pair_names(rows: pd.DataFrame) -> StrArray:
     """Name each row's two coins in one order, whichever is y."""
     y, x = (rows[leg].astype(str).to_numpy(dtype=object) for leg in ("y", "x"))
-    return np.where(y < x, y + "|" + x, x + "|" + y)
+    return np.asarray(np.where(y < x, y + "|" + x, x + "|" + y))
 
 
 def _places(rows: pd.DataFrame) -> dict[str, IntArray]:
-    return pd.Series(np.arange(len(rows))).groupby(pair_names(rows)).indices
+    return dict(pd.Series(np.arange(len(rows))).groupby(pair_names(rows)).indices)
