@@ -8,19 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hlpairs_core.edge.blocks import time_blocks
-from hlpairs_core.edge.cell import Cell, fit_cell
-from hlpairs_core.edge.choice import FEWEST_BLOCKS, LEVEL_Z
-from hlpairs_core.edge.features import FORMS, NEEDED
-from hlpairs_core.edge.grid import OUTCOMES_NEEDED, Grid, check_columns, kind_of
+from hlpairs_core.edge.cell import Cell
+from hlpairs_core.edge.features import FORMS
+from hlpairs_core.edge.grid import Grid, kind_of
+from hlpairs_core.edge.history import cell_of, check_blocks, ended_trades, largest_p
+from hlpairs_core.edge.prediction import check_record, predicted
 from hlpairs_core.edge.record import with_record
 from hlpairs_core.edge.stored import read_model, write_model
-from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening import ScreenSettings
 
 __all__ = ["EdgeModel"]
-
-_DAY = 24.0
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -100,13 +97,13 @@ class EdgeModel:
         """
         of_horizon = rows if isinstance(rows, Mapping) else {float(settings.horizon_hours): rows}
         thresholds = tuple(sorted({float(z) for z in (z_in or (settings.z_in,))}))
-        ended = {float(hours): _ended(table, until, float(hours)) for hours, table in of_horizon.items()}
+        ended = {float(hours): ended_trades(table, until, float(hours)) for hours, table in of_horizon.items()}
         cells, spans = {}, []
         for hours, table in ended.items():
-            _check_blocks(table, hours, block_hours)
+            check_blocks(table, hours, block_hours)
             for z in thresholds:
                 part = table[~(table["zscore"].abs() < z)]
-                cells[hours, z] = _cell(part, hours, block_hours, rng)
+                cells[hours, z] = cell_of(part, hours, block_hours, rng)
             spans.append((table["signal_time"].min(), table["exit_time"].max()))
         tables = list(ended.values())
         grid = Grid(
@@ -114,7 +111,7 @@ class EdgeModel:
             shaping=Grid.shaped_by(settings),
             horizon_hours=tuple(sorted(ended)),
             z_in=thresholds,
-            p_max=max(_largest_p(table) for table in tables),
+            p_max=max(largest_p(table) for table in tables),
         )
         span = min(first for first, _ in spans), max(last for _, last in spans)
         return cls(grid=grid, cells=cells, span=span, block_hours=float(block_hours))
@@ -158,8 +155,8 @@ class EdgeModel:
         cell = self.cells[hours, float(settings.z_in)]
         if past is not None:
             rows = with_record(rows, horizon_hours=hours, past=past)
-        _check_record(rows, cell)
-        return _predicted(rows, cell, hours)
+        check_record(rows, cell)
+        return predicted(rows, cell, hours)
 
     def report(self) -> pd.DataFrame:
         """Return what was fitted: one row a cell with the form chosen, its numbers, and what else was tried."""
@@ -210,81 +207,3 @@ class EdgeModel:
             If it is no model, or one of another version: fit it anew.
         """
         return cls(**read_model(Path(path)))
-
-
-def _ended(rows: pd.DataFrame, until: Any, hours: float) -> pd.DataFrame:
-    """Return the trades that ended in time and not with the data, in order, with the pairs' records."""
-    check_columns(rows, (*NEEDED, *OUTCOMES_NEEDED))
-    over = rows["exit_time"].notna() & (rows["exit_reason"] != "data end")
-    if until is not None:
-        from hlpairs_core.market._frames import as_utc
-
-        over &= rows["exit_time"] < as_utc(until, "until")
-    rows = rows[over]
-    if rows.empty:
-        raise InputError("no candidate's trade has ended: nothing to fit; use more history or a later `until`")
-    rows = rows.sort_values(["signal_time", "y", "x"], kind="stable")
-    return with_record(rows.assign(y=rows["y"].astype(str), x=rows["x"].astype(str)), horizon_hours=hours)
-
-
-def _check_blocks(rows: pd.DataFrame, hours: float, block_hours: float) -> None:
-    longest = float(((rows["exit_time"] - rows["signal_time"]) / pd.Timedelta(hours=1)).max())
-    if block_hours < max(longest, hours):
-        raise InputError(
-            f"block_hours is {block_hours:g} and the longest trade took {longest:g} hours: blocks of time must hold it"
-        )
-    span = float((rows["signal_time"].max() - rows["signal_time"].min()) / pd.Timedelta(hours=1))
-    needed = FEWEST_BLOCKS * block_hours
-    if span < needed:
-        raise InputError(
-            f"trades that have ended span {span / _DAY:.1f} days, {needed / _DAY:.0f} are needed to calibrate "
-            f"({FEWEST_BLOCKS} blocks of {block_hours / _DAY:g} days): {(needed - span) / _DAY:.1f} days are missing"
-        )
-
-
-def _cell(rows: pd.DataFrame, hours: float, block_hours: float, rng: np.random.Generator) -> Cell:
-    blocks = time_blocks(rows["signal_time"], hours=block_hours) if len(rows) else np.empty(0, dtype=np.int64)
-    n_blocks = int(blocks.max(initial=-1)) + 1
-    if n_blocks < FEWEST_BLOCKS:
-        raise InputError(
-            f"candidates lie in {n_blocks} blocks of {block_hours / _DAY:g} days, {FEWEST_BLOCKS} are needed to "
-            f"calibrate: {FEWEST_BLOCKS - n_blocks} are missing; use more history or a lower z_in"
-        )
-    return fit_cell(rows, blocks, horizon_hours=hours, embargo_hours=hours, rng=rng)
-
-
-def _largest_p(rows: pd.DataFrame) -> float:
-    """Return the gate that the candidates have passed, in hundredths."""
-    return float(np.ceil(100 * rows["p_value"].max()) / 100) if "p_value" in rows else float("nan")
-
-
-def _check_record(rows: pd.DataFrame, cell: Cell) -> None:
-    if any(name.endswith("record") for name in FORMS[cell.form]) and "record_share" not in rows:
-        raise InputError(
-            "this model reads the pairs' own records and the candidates have no column 'record_share': "
-            "give past=, earlier candidates with their outcomes"
-        )
-
-
-def _predicted(rows: pd.DataFrame, cell: Cell, hours: float) -> pd.DataFrame:
-    found = cell.expected(rows, horizon_hours=hours)
-    mean, error = found.net_bps(rows), found.standard_error_bps
-    noise = found.noise_bps
-    low, high = cell.shape.interval(found.share)
-    deviation, worst = cell.shape.risk(found.share)
-    lower = mean - LEVEL_Z * error
-    return pd.DataFrame(
-        {
-            "mean_net_bps": mean,
-            "standard_error_bps": error,
-            "lower_net_bps": lower,
-            "qualifies": lower > 0,
-            "low_net_bps": mean + noise * low,
-            "high_net_bps": mean + noise * high,
-            "gain_probability": cell.shape.chance_above(-mean / noise, found.share),
-            "deviation_bps": noise * deviation,
-            "worst_net_bps": mean + noise * worst,
-            "share": found.share,
-        },
-        index=rows.index,
-    )
