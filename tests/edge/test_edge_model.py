@@ -99,7 +99,7 @@ def test_trades_that_ended_with_the_data_are_not_fitted(planted: pd.DataFrame, s
     assert n_rows == len(planted)
 
 
-@property_settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@property_settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 1000))
 def test_the_order_of_the_rows_does_not_matter(
     seed: int, planted: pd.DataFrame, model: EdgeModel, settings: ScreenSettings
@@ -112,7 +112,7 @@ def test_the_order_of_the_rows_does_not_matter(
     )
 
 
-@property_settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@property_settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scale=st.floats(0.1, 10.0))
 def test_bps_in_another_unit_scale_what_is_expected(
     scale: float, planted: pd.DataFrame, model: EdgeModel, settings: ScreenSettings
