@@ -31,6 +31,12 @@ if TYPE_CHECKING:
         largest_size_in_books,
         largest_size_with_edge,
     )
+    from hlpairs_core.edge import (
+        Calibration,
+        EdgeModel,
+        calibration,
+        with_record,
+    )
     from hlpairs_core.engine import (
         EngineClient,
         connect,
@@ -138,10 +144,12 @@ _HOME = {
     "BonferroniThreshold": "stats",
     "BootstrapInterval": "metrics",
     "BreakMonitor": "stats",
+    "Calibration": "edge",
     "Candidate": "screening",
     "CostModel": "costs",
     "DiscoveryRates": "stats",
     "Drawdown": "metrics",
+    "EdgeModel": "edge",
     "EngineClient": "engine",
     "ExecutionModel": "costs",
     "FeeSchedule": "costs",
@@ -190,6 +198,7 @@ _HOME = {
     "bootstrap_interval": "metrics",
     "break_even_z": "costs",
     "break_monitor": "stats",
+    "calibration": "edge",
     "calmar_ratio": "metrics",
     "connect": "engine",
     "deep_slippage_bps": "costs",
@@ -238,6 +247,7 @@ _HOME = {
     "tick_at": "market",
     "variance_ratio": "stats",
     "walk_forward": "backtest",
+    "with_record": "edge",
     "zero_crossings": "stats",
 }
 
@@ -248,10 +258,12 @@ __all__ = [
     "BonferroniThreshold",
     "BootstrapInterval",
     "BreakMonitor",
+    "Calibration",
     "Candidate",
     "CostModel",
     "DiscoveryRates",
     "Drawdown",
+    "EdgeModel",
     "EngineClient",
     "ExecutionModel",
     "FeeSchedule",
@@ -300,6 +312,7 @@ __all__ = [
     "bootstrap_interval",
     "break_even_z",
     "break_monitor",
+    "calibration",
     "calmar_ratio",
     "connect",
     "deep_slippage_bps",
@@ -348,6 +361,7 @@ __all__ = [
     "tick_at",
     "variance_ratio",
     "walk_forward",
+    "with_record",
     "zero_crossings",
 ]
 

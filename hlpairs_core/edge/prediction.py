@@ -1,0 +1,44 @@
+"""What a fitted cell says about candidates, as a table."""
+
+import pandas as pd
+
+from hlpairs_core.edge.cell import Cell
+from hlpairs_core.edge.choice import LEVEL_Z
+from hlpairs_core.edge.features import FORMS
+from hlpairs_core.exceptions import InputError
+
+__all__ = ["check_record", "predicted"]
+
+
+def check_record(rows: pd.DataFrame, cell: Cell) -> None:
+    """Refuse candidates without records where the model reads them."""
+    if any(name.endswith("record") for name in FORMS[cell.form]) and "record_share" not in rows:
+        raise InputError(
+            "this model reads the pairs' own records and the candidates have no column 'record_share': "
+            "give past=, earlier candidates with their outcomes"
+        )
+
+
+def predicted(rows: pd.DataFrame, cell: Cell, hours: float) -> pd.DataFrame:
+    """Return what `EdgeModel.predict` does."""
+    found = cell.expected(rows, horizon_hours=hours)
+    mean, error = found.net_bps(rows), found.standard_error_bps
+    noise = found.noise_bps
+    low, high = cell.shape.interval(found.share)
+    deviation, worst = cell.shape.risk(found.share)
+    lower = mean - LEVEL_Z * error
+    return pd.DataFrame(
+        {
+            "mean_net_bps": mean,
+            "standard_error_bps": error,
+            "lower_net_bps": lower,
+            "qualifies": lower > 0,
+            "low_net_bps": mean + noise * low,
+            "high_net_bps": mean + noise * high,
+            "gain_probability": cell.shape.chance_above(-mean / noise, found.share),
+            "deviation_bps": noise * deviation,
+            "worst_net_bps": mean + noise * worst,
+            "share": found.share,
+        },
+        index=rows.index,
+    )

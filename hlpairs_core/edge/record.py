@@ -1,0 +1,87 @@
+"""A pair's own record: what its earlier signals delivered, as far as it was known at each signal."""
+
+import numpy as np
+import pandas as pd
+
+from hlpairs_core._typing import FloatArray, IntArray, StrArray
+from hlpairs_core.edge.features import noise_bps
+
+__all__ = ["pair_names", "with_record"]
+
+# So many trades of nothing, each expected to move by as much as the spread's noise, are counted in.
+_PRIOR_TRADES = 2.0
+
+
+def with_record(rows: pd.DataFrame, *, horizon_hours: float, past: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Add what each pair's earlier signals delivered, from trades that had ended by the signal.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Candidates, as of `walk_forward`; outcomes are not needed where `past` is given.
+    horizon_hours : float
+        Time stop of the trades.
+    past : DataFrame, optional
+        Candidates with outcomes from which records are taken; `rows` themselves when None. Trades that end after a
+        row's signal do not count for it, so that later ones may be among them.
+
+    Returns
+    -------
+    DataFrame
+        A copy of `rows` with two more columns:
+
+        * ``record_trades``: how many there were, none of them signalled before the one before it had ended; the two
+          coins may have changed places
+        * ``record_share``: the share of their raw expectations that arrived, by least squares in units of the
+          spread's noise, drawn towards 0 as by two trades of nothing; 0 without a trade
+    """
+    past = rows if past is None else past
+    known = np.isfinite(past["realised_gross_bps"] + past["realised_funding_bps"] + past["expected_gross_bps"])
+    past = past[known.to_numpy()]
+    past = past.iloc[np.argsort(past["signal_time"].to_numpy(), kind="stable")]
+    trades, totals = _trades(past), _terms(past, horizon_hours)
+    found = np.zeros((len(rows), 3))
+    time = _microseconds(rows["signal_time"])
+    for pair, at in _places(rows).items():
+        if pair in trades:
+            mine, ended = trades[pair]
+            sums = np.vstack([np.zeros(3), np.cumsum(totals[mine], axis=0)])
+            found[at] = sums[np.searchsorted(ended, time[at], side="right")]
+    n, squares, products = found.T
+    return rows.assign(record_trades=n, record_share=products / (squares + _PRIOR_TRADES))
+
+
+def _terms(past: pd.DataFrame, horizon_hours: float) -> FloatArray:
+    noise = noise_bps(past, horizon_hours)
+    raw = past["expected_gross_bps"].to_numpy(dtype=np.float64) / noise
+    income = (past["realised_gross_bps"] + past["realised_funding_bps"]).to_numpy(dtype=np.float64) / noise
+    return np.asarray(np.nan_to_num(np.stack([np.ones_like(raw), raw * raw, raw * income], axis=1)))
+
+
+def _trades(past: pd.DataFrame) -> dict[str, tuple[IntArray, IntArray]]:
+    """Return of each pair which rows are trades one after the other, and when they ended."""
+    signal, ended = _microseconds(past["signal_time"]), _microseconds(past["exit_time"])
+    trades = {}
+    for pair, at in _places(past).items():
+        mine, free = [], np.iinfo(np.int64).min
+        for place in at.tolist():
+            if signal[place] >= free:
+                mine.append(place)
+                free = ended[place]
+        chosen = np.array(mine, dtype=np.int64)
+        trades[pair] = chosen, ended[chosen]
+    return trades
+
+
+def _microseconds(time: pd.Series) -> IntArray:
+    return np.asarray(pd.DatetimeIndex(time).as_unit("us").asi8, dtype=np.int64)
+
+
+def pair_names(rows: pd.DataFrame) -> StrArray:
+    """Name each row's two coins in one order, whichever is y."""
+    y, x = (rows[leg].astype(str).to_numpy(dtype=object) for leg in ("y", "x"))
+    return np.asarray(np.where(y < x, y + "|" + x, x + "|" + y))
+
+
+def _places(rows: pd.DataFrame) -> dict[str, IntArray]:
+    return dict(pd.Series(np.arange(len(rows))).groupby(pair_names(rows)).indices)

@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hlpairs_core.edge import with_record
+
+
+def trades(*, day: list[float], hold_days: list[float], gross: list[float], y: str = "A", x: str = "B") -> pd.DataFrame:
+    """Trades whose raw expectation is 100 bps and whose noise over 48 hours is too."""
+    signal = pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta(day, unit="D")
+    return pd.DataFrame(
+        {
+            "signal_time": signal,
+            "exit_time": signal + pd.to_timedelta(hold_days, unit="D"),
+            "y": y,
+            "x": x,
+            "spread_vol_bps": 100.0 / np.sqrt(48.0),
+            "expected_gross_bps": 100.0,
+            "realised_gross_bps": gross,
+            "realised_funding_bps": 0.0,
+        }
+    )
+
+
+def test_a_record_is_what_earlier_trades_delivered_drawn_to_nothing() -> None:
+    rows = trades(day=[0, 5, 10, 15], hold_days=[1, 1, 1, 1], gross=[100.0, 50.0, 0.0, 7.0])
+    found = with_record(rows, horizon_hours=48.0)
+    assert found["record_trades"].tolist() == [0, 1, 2, 3]
+    assert found["record_share"].tolist() == pytest.approx([0.0, 1 / 3, 1.5 / 4, 1.5 / 5])
+
+
+def test_a_trade_counts_from_its_exit_on_and_once_while_it_runs() -> None:
+    rows = trades(day=[0, 1, 2, 2.5], hold_days=[2, 2, 2, 2], gross=[100.0, 90.0, 80.0, 70.0])
+    assert with_record(rows, horizon_hours=48.0)["record_trades"].tolist() == [0, 0, 1, 1]
+
+
+def test_the_coins_of_a_pair_may_change_places() -> None:
+    one = trades(day=[0], hold_days=[1], gross=[100.0])
+    other = trades(day=[3], hold_days=[1], gross=[0.0], y="B", x="A")
+    alien = trades(day=[3], hold_days=[1], gross=[0.0], y="B", x="C")
+    found = with_record(pd.concat([one, other, alien], ignore_index=True), horizon_hours=48.0)
+    assert found["record_trades"].tolist() == [0, 1, 0]
+
+
+@given(cut=st.integers(0, 40), seed=st.integers(0, 1000))
+def test_what_ends_later_changes_no_record(cut: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    day = np.sort(rng.uniform(0, 40, 60))
+    rows = trades(day=day.tolist(), hold_days=rng.uniform(0.1, 2.0, 60).tolist(), gross=rng.normal(size=60).tolist())
+    at = pd.Timestamp("2025-01-01", tz="UTC") + pd.Timedelta(days=cut)
+    changed = rows.assign(realised_gross_bps=rows["realised_gross_bps"].where(rows["exit_time"] <= at, 1e9))
+    before = rows[rows["signal_time"] <= at]
+    pd.testing.assert_frame_equal(
+        with_record(before, horizon_hours=48.0, past=rows), with_record(before, horizon_hours=48.0, past=changed)
+    )
