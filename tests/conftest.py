@@ -6,6 +6,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest module: where several processes share the suite, none should wait for it at the end."""
+    items.sort(key=lambda item: "kill" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of recordings and worked numbers beside the checkout."""
