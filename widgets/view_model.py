@@ -88,7 +88,7 @@ def page_view(payload: Mapping[str, Any], *, selected: str | None = None) -> Pag
         verdict=show.text(payload["verdict"]["text"]),
         context=_context(payload),
         notices=tuple(_problem(problem) for problem in payload["problems"]),
-        funnel=_funnel(payload["funnel"], payload["luck"]),
+        funnel=_funnel(payload["funnel"], payload.get("luck")),
         footnotes=_footnotes(payload),
         message_age=age,
     )

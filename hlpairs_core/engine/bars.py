@@ -85,7 +85,10 @@ class Bars:
         self._state, self._settings, self._metrics, self._chosen = state, settings, metrics, chosen
         self._clock, self._sleep = clock, sleep
         self._duration = interval_duration(settings.interval)
+        # What is not settled of which bar, and whether the exchange has contradicted what it was screened with.
         self._open, self._asked = Open(), set[str]()
+        self._open_bar: pd.Timestamp | None = None
+        self._differs = False
         # Wall times: when the last bar was screened, and when open candles of it were last asked for.
         self._closed_at = self._asked_at = 0.0
 
@@ -125,12 +128,13 @@ class Bars:
         return max(0.0, left) + min(GRACE_SECONDS, 0.1 * self._state.wall_seconds(self._duration))
 
     async def _close_bar(self, last: pd.Timestamp) -> None:
-        if self._open:
+        # What is open may be of this very bar, where a try to screen it has failed half-way.
+        if self._open and self._open_bar == self._state.screened:
             self._conclude()
+        self._open = Open()
         before, coins = self._state.screened, self.eligible()
         if len(coins) < 2:
             self._state.selection, self._state.empty = None, self._too_few_trade(coins)
-            self._open = Open()
         else:
             await self._gather(coins, last)
             await self._select(coins, last, wanted=len(coins))
@@ -176,22 +180,23 @@ class Bars:
         await self._gatherer.fetch(coins, last, total=len(coins))
 
     async def _select(self, coins: list[str], last: pd.Timestamp, *, wanted: int, final: bool = True) -> None:
-        await self._gatherer.settle()
+        self._differs |= await self._gatherer.settle()
         still = await self._gatherer.open(coins, last)
         await self._selector.select(
             coins, last, wanted=wanted, unconfirmed=len(still.unconfirmed), final=final and not still
         )
-        self._open = still
+        self._differs, self._open, self._open_bar = False, still, last
 
     async def _catch_up(self, last: pd.Timestamp) -> None:
         """Get what is open, and screen the bar again where that changes it; after a while take it as it is."""
         await self._ask(last)
         coins = self.eligible()
-        differs = await self._gatherer.settle()
+        # Until a screen has succeeded: one that fails must not leave the answer as if nothing had changed.
+        self._differs |= await self._gatherer.settle()
         still = await self._gatherer.open(coins, last)
         if not still.late:
             self._state.problems.report("candles", None)
-        if differs or len(still.late) < len(self._open.late):
+        if self._differs or len(still.late) < len(self._open.late):
             await self._select(coins, last, wanted=len(coins))
             self._chosen(not self._open)
         else:

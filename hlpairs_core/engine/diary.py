@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -31,6 +32,7 @@ class Diary:
         self._journal = journal
         self._problems = problems
         self._verdicts: deque[tuple[TopPayload, int]] = deque()
+        self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
@@ -61,13 +63,15 @@ class Diary:
         StoreError
             If one cannot be written; it and those after it go on waiting.
         """
-        while self._verdicts:
-            payload, bar_closed_ms = self._verdicts[0]
-            self._journal.add_verdict(payload, market=payload["market"]["name"], bar_closed_ms=bar_closed_ms)
-            self._verdicts.popleft()
-            text, said = "kept the verdict of the bar that closed at %s", {"bar_closed_ms": bar_closed_ms}
-            log.info(text, iso(bar_closed_ms / 1000), extra=said)
-            self._journal.prune()
+        # At the end of the engine a thread that nobody waits for any more may still be at it.
+        with self._lock:
+            while self._verdicts:
+                payload, bar_closed_ms = self._verdicts[0]
+                self._journal.add_verdict(payload, market=payload["market"]["name"], bar_closed_ms=bar_closed_ms)
+                self._verdicts.popleft()
+                text, said = "kept the verdict of the bar that closed at %s", {"bar_closed_ms": bar_closed_ms}
+                log.info(text, iso(bar_closed_ms / 1000), extra=said)
+                self._journal.prune()
 
     def _write(self, snapshot: Mapping[str, Any], market_ms: int) -> None:
         self.write_verdicts()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
@@ -48,6 +49,7 @@ class KeptScreens:
         self._screens, self._problems, self._sleep = screens, problems, sleep
         self._waiting: dict[int, tuple[ScreenTable, bool]] = {}
         self._news = asyncio.Event()
+        self._lock = threading.Lock()
         self._lost = 0
 
     @property
@@ -88,15 +90,17 @@ class KeptScreens:
         StoreError
             If one cannot be written; it and those after it go on waiting.
         """
-        for closed_ms, waiting in list(self._waiting.items()):
-            table, final = waiting
-            if self._screens.add(table, final=final):
-                text, said = "kept the pairs of the bar that closed at %s", {"screen_closed_ms": closed_ms}
-                log.info(text, iso(closed_ms / 1000), extra=said)
-            # A later answer of the bar may have come meanwhile.
-            if self._waiting.get(closed_ms) is waiting:
-                del self._waiting[closed_ms]
-            self._screens.prune()
+        # At the end of the engine a thread that nobody waits for any more may still be at it.
+        with self._lock:
+            for closed_ms, waiting in list(self._waiting.items()):
+                table, final = waiting
+                if self._screens.add(table, final=final):
+                    text, said = "kept the pairs of the bar that closed at %s", {"screen_closed_ms": closed_ms}
+                    log.info(text, iso(closed_ms / 1000), extra=said)
+                # A later answer of the bar may have come meanwhile.
+                if self._waiting.get(closed_ms) is waiting:
+                    self._waiting.pop(closed_ms, None)
+                self._screens.prune()
 
 
 def screen_table(result: ScreenResult) -> ScreenTable:

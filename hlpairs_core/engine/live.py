@@ -127,7 +127,12 @@ class LiveEngine:
         self.feed = None if stream is None else self._feed(stream)
         self.filler = self._filler()
         self.null_screens = NullScreens(
-            history=around.history, state=state, settings=around.settings, worker=around.idler, sleep=around.sleep
+            provisional=self.closes.provisional,
+            state=state,
+            settings=around.settings,
+            first_bar=self.selector.first_bar,
+            worker=around.idler,
+            sleep=around.sleep,
         )
         self.recorder = None if self.minutes is None else self._recorder(self.minutes)
 

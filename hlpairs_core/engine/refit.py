@@ -159,7 +159,12 @@ class Refitter:
             raise EngineError("the worker that screens died (out of memory?): a new one takes the next bar") from error
 
     def close(self) -> None:
-        """End the worker; idempotent."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+        """End the worker, also in the middle of its work; idempotent."""
+        if self._executor is None:
+            return
+        # What is half done is for nobody, and Python would wait for it at its exit.
+        processes = list((getattr(self._executor, "_processes", None) or {}).values())
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        self._executor = None

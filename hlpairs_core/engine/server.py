@@ -215,7 +215,7 @@ class _Frame(_Handler):
 
     def _bars(self) -> int:
         text = self.get_query_argument("bars", "337")
-        if not text.isdecimal() or not 1 <= int(text) <= MAX_BARS:
+        if len(text) > len(str(MAX_BARS)) or not text.isdecimal() or not 1 <= int(text) <= MAX_BARS:
             raise InputError(f"bars is {text[:20]!r}: use a whole number from 1 to {MAX_BARS}")
         return int(text)
 

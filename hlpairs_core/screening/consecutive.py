@@ -36,11 +36,13 @@ class ConsecutiveTests:
     def __call__(self, window: Panel, settings: ScreenSettings) -> PairTests:
         """Test the pairs of a fit window; arguments, result and errors are those of `cointegration_tests`."""
         if not self._is_last(window, settings):
-            if not self._follow(window, settings):
+            follows = self._follow(window, settings)
+            self._window = None  # should a step fail, nothing is known until all of it is
+            if not follows:
                 self._begin(window, settings)
-            self._window, self._settings = window, settings
             pairs = filtered_pairs(window, settings, self._moves.matrix(settings.dependence_method))
             self._tests = judged_tests(pairs, self._screen.answer(pairs.y, pairs.x), settings)
+            self._window, self._settings = window, settings
         return self._tests
 
     def _is_last(self, window: Panel, settings: ScreenSettings) -> bool:

@@ -8,6 +8,7 @@ from engine_stream import HOUR_MS, ToldStream, closed_candles, gap, quote, trade
 
 from hlpairs_core.engine.bars import ASK_SECONDS, LATE_SECONDS, MANY_COINS
 from hlpairs_core.engine.feed import QUIET_SECONDS
+from hlpairs_core.exceptions import EngineError
 from hlpairs_core.exchange.events import ContextEvent
 from hlpairs_core.store import CandleStore
 
@@ -101,6 +102,45 @@ async def test_a_guess_that_was_wrong_is_replaced_and_the_bar_screened_again(clo
     assert not first.candidates.equals(said.candidates)
     assert [entry["bar_ms"] for entry in world.journal.verdicts()] == []
     assert world.diary.waiting == 2, "one for each bar"
+
+
+async def test_a_wrong_guess_is_not_forgotten_when_the_screen_after_it_fails(closing):
+    world, stream, events = closing
+    (eth,) = (event for event in events if event.coin == "ETH")
+    await guess(world, stream, events, close=eth.low)
+    await world.bars.step()
+    first, select = world.state.selection.result, world.selector.select
+    world.selector.select = failing(select, times=1)
+    with pytest.raises(EngineError):
+        await finish(world)
+    assert not world.state.selection.is_final
+    await finish(world)
+    assert world.state.selection.is_final
+    assert not first.candidates.equals(world.state.selection.result.candidates)
+
+
+async def test_an_answer_on_the_way_is_not_taken_for_final_when_the_screen_after_it_fails(make_world):
+    world = await make_world(n_coins=35)
+    select = world.selector.select
+    world.selector.select = failing(select, times=1, after=1)
+    with pytest.raises(EngineError):
+        await world.bars.step()
+    assert world.state.selection.coins_loaded == 30
+    await world.bars.step()
+    assert world.state.selection.coins_loaded == world.state.selection.coins_wanted > 30
+    assert world.diary.waiting == 1
+
+
+def failing(select, *, times: int, after: int = 0):
+    """Return a way to screen that fails so often, after it has worked so often."""
+    fails = iter([False] * after + [True] * times)
+
+    async def try_to(*arguments, **options):
+        if next(fails, False):
+            raise EngineError("the worker died")
+        await select(*arguments, **options)
+
+    return try_to
 
 
 async def test_the_feed_may_confirm_before_the_exchange_was_asked(closing):

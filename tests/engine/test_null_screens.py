@@ -3,8 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from engine_world import START
 
 from hlpairs_core.engine.luck import LuckDraws
+from hlpairs_core.exceptions import EngineError
+
+HOUR = pd.Timedelta(hours=1)
 
 
 async def drawn(world) -> LuckDraws:
@@ -46,3 +50,35 @@ def test_luck_is_never_said_to_be_impossible():
     assert draws.chance_of(-9.0) == 1 / 4
     assert draws.chance_of(-4.0) == 3 / 4
     assert draws.chance_of(0.0) == 1.0
+
+
+async def test_a_coin_that_was_silent_when_its_window_began_is_drawn_too(make_world):
+    world = await make_world(n_coins=3)
+    last = START.floor("h") - HOUR
+    silent = int((last - world.settings.window * HOUR).timestamp() * 1000)
+
+    def quiet(request, answer):
+        if request["type"] != "candleSnapshot":
+            return answer
+        return [{**one, "v": "0.0", "n": 0} if one["t"] == silent else one for one in answer]
+
+    world.wire.change = quiet
+    draws = await drawn(world)
+    assert len(draws.best) == 500
+
+
+async def test_draws_that_fail_are_noted_once_a_bar_and_the_engine_is_well(make_world):
+    world = await make_world(n_coins=3)
+    await world.bars.step()
+
+    async def die(work, job):
+        raise EngineError("the worker died")
+
+    world.engine.null_screens._worker = type("Dying", (), {"call": staticmethod(die)})()
+    await world.engine.null_screens.step()
+    world.naps.clear()
+    await world.engine.null_screens.step()
+    assert world.naps
+    (note,) = world.state.problems.all()
+    assert note["text"] == "how good luck alone looks is not known yet: the worker died"
+    assert not world.state.problems.is_anything_wrong

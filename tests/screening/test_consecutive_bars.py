@@ -103,3 +103,21 @@ def test_a_screen_with_carried_tests_says_what_a_screen_says(bars: Panel) -> Non
         found, expected = screen(known, settings=SETTINGS, test=tests), screen(known, settings=SETTINGS)
         assert found.verdict == expected.verdict
         assert found.candidates["misses"].tolist() == expected.candidates["misses"].tolist()
+
+
+def test_after_a_step_that_failed_nothing_of_another_bar_is_answered(
+    bars: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = ConsecutiveTests()
+    tests(bars.rows(0, 60), SETTINGS)
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(RollingScreen, "answer", fail)
+        with pytest.raises(MemoryError):
+            tests(bars.rows(1, 61), SETTINGS)
+    for bar in (61, 62):
+        window = bars.rows(bar - 60, bar)
+        agree(tests(window, SETTINGS), cointegration_tests(window, SETTINGS))
