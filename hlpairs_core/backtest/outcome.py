@@ -30,7 +30,8 @@ class TradeOutcome:
     exit_reason : {"reverted", "horizon", "delisted", "data end", "no entry"}
         * "reverted": z came back to ``z_out``, or jumped beyond it to the other side
         * "horizon": the time stop
-        * "delisted": a coin's data end before the panel's; left at the last close of both
+        * "delisted": a coin's data end before the panel's; left at the last close of both. Also said of a coin that
+          is still listed and only lacks the panel's last bar, as later bars are not known
         * "data end": the panel ends; left at the last close
         * "no entry": no bar traded in both coins within the horizon, so nothing was earned or paid (NaN)
     gross_bps : float

@@ -49,7 +49,9 @@ class WalkForward:
           funding_assumed, unknown``
     bars : DataFrame
         One row a signal bar: ``signal_time, n_coins`` (eligible), ``n_pairs, n_tests, expected_by_luck`` (tests
-        with p below ``p_max`` if nothing is cointegrated), ``n_candidates, n_qualifying``.
+        with p below ``p_max`` if nothing is cointegrated), ``n_candidates, n_qualifying``. ``expected_by_luck`` is
+        nominal (tests times ``p_max``): with lags by AIC luck passes more, up to about twice as many at recorded
+        prices, which `null_screen` counts.
     settings, costs : ScreenSettings, CostModel
         Of the screens and the trades.
     candidate_p, candidate_z : float

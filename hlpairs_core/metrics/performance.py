@@ -61,7 +61,9 @@ def performance(
     ----------
     returns : Series or array_like, shape (T,)
         Profit of each bar on constant capital, marked to market, after costs; 0 where nothing was held. At
-        least 20 bars, oldest first. A Series labelled by time must have every bar of its span.
+        least 20 bars, oldest first. A Series labelled by time must have every bar of its span, each labelled by its
+        **open**: `exposure` looks there for the fills. The equity of a `Backtest` is labelled by closes; the second
+        example moves it by one bar.
     trades : DataFrame, optional
         One row a trade, columns as in `TradeOutcome`: ``net_bps``, and where there ``hold_hours``, ``exit_reason``,
         ``entry_time``, ``exit_time``, ``notional_usd``.
@@ -99,6 +101,15 @@ def performance(
     +0.0723 (worst 5 %: -20.8)
     >>> round(found.sharpe, 2), round(found.probabilistic_sharpe, 2)
     (0.68, 0.63)
+
+    Of a `Backtest`:
+
+    >>> import pandas as pd  # doctest: +SKIP
+    >>> equity, capital = backtest.equity["equity_usd"], backtest.portfolio.capital_usd  # doctest: +SKIP
+    >>> opens = equity.index - pd.Timedelta(hours=backtest.settings.bar_hours)  # doctest: +SKIP
+    >>> returns = pd.Series(np.diff(equity, prepend=capital) / capital, opens)  # doctest: +SKIP
+    >>> interval = backtest.settings.interval  # doctest: +SKIP
+    >>> performance(returns, backtest.trades, unit="fraction", interval=interval)  # doctest: +SKIP
     """
     check_choice("unit", unit, get_args(ReturnUnit))
     times = _times(returns, interval)

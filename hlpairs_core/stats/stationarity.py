@@ -44,7 +44,7 @@ def adf_test(spread: pd.Series | ArrayLike, *, lag_rule: LagRule = "aic", max_la
     lag_rule : {"aic", "bic"} or int
         How the number of lagged differences is chosen, or that number.
     max_lag : int, optional
-        Largest number of lags searched; by default Schwert's ``12 (T / 100) ** (1 / 4)``.
+        Largest number of lags searched; by default Schwert's ``12 (T / 100) ** (1 / 4)``. Not beside a fixed number.
 
     Returns
     -------
@@ -54,7 +54,8 @@ def adf_test(spread: pd.Series | ArrayLike, *, lag_rule: LagRule = "aic", max_la
     Raises
     ------
     InputError
-        If the spread is too short, constant or has a missing or infinite value, or an option is out of range.
+        If the spread is too short, constant or has a missing or infinite value, an option is out of range, or
+        `max_lag` is given beside a fixed number of lags.
 
     Notes
     -----
@@ -64,6 +65,8 @@ def adf_test(spread: pd.Series | ArrayLike, *, lag_rule: LagRule = "aic", max_la
     values = read_spread(spread, least=_LEAST)
     if isinstance(lag_rule, str) and lag_rule not in ("aic", "bic"):
         raise InputError(f"lag_rule must be 'aic', 'bic' or a number of lags, got {lag_rule!r}")
+    if not isinstance(lag_rule, str) and max_lag is not None:
+        raise InputError(f"max_lag={max_lag!r} bounds a search, but lag_rule={lag_rule!r} fixes the lags: drop one")
     search = lag_rule if isinstance(lag_rule, str) else None
     fixed = (max_lag, "max_lag") if isinstance(lag_rule, str) else (lag_rule, "lag_rule")
     lags = _count(*fixed, len(values))

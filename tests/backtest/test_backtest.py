@@ -21,6 +21,7 @@ from hlpairs_core.backtest import (
 from hlpairs_core.costs import CostModel
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
+from hlpairs_core.metrics import performance
 from hlpairs_core.screening import Candidate, ScreenSettings
 
 SETTINGS = ScreenSettings(horizon_hours=6.0)
@@ -157,6 +158,24 @@ def test_a_delisted_coin_leaves_at_the_last_close_of_both(make_bars: Bars, make_
     assert row["exit_time"] == pd.Timestamp("2025-01-01T08:00Z")
     assert row["gross_usd"] == pytest.approx(-5000 * (104 / close[5, 0] - 1) + 50)
     assert (got.equity["pairs"].iloc[-1], got.equity["unrealised_usd"].iloc[-1]) == (0, 0.0)
+
+
+def test_the_equity_becomes_returns_by_the_bars_opens_as_performance_wants_them(
+    make_bars: Bars, make_candidate: Candidates
+) -> None:
+    panel = make_bars(prices([3.0, 2.5, 2.8, 1.7, 0.0] + [0.0] * 15))
+    got = trade(panel, make_candidate())
+    equity, capital = got.equity["equity_usd"], got.portfolio.capital_usd
+    opens = equity.index - pd.Timedelta(hours=got.settings.bar_hours)
+    returns = pd.Series(np.diff(equity, prepend=capital) / capital, opens)
+    row = got.trades.iloc[0]
+    held = (opens >= row["entry_time"]) & (opens < row["exit_time"])
+    assert opens.equals(panel.time[-len(opens) :])
+    assert (returns[~held] == 0.0).all()
+    found = performance(returns, got.trades, unit="fraction", interval=got.settings.interval, capital_usd=capital)
+    assert found.exposure == pytest.approx(held.mean())
+    assert found.total_bps == pytest.approx(1e4 * row["net_usd"] / capital)
+    assert found.drawdown_times["trough"] == panel.time[6]  # the spread went from 2.5 to 2.8 within this bar
 
 
 @pytest.mark.parametrize("rule", [{"stop_z": 4.0}, {"stop_bps": 40.0}])

@@ -19,6 +19,7 @@ from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.vector_ar.vecm import VECM, coint_johansen
 
 from hlpairs_core import hedge_ratio, kalman_pairs
+from hlpairs_core.stats import half_life as half_life_of
 from hlpairs_core.stats.hedge.ratio import METHODS
 
 OPTIONS = {"rolling_ols": {"window": 200}, "dols": {"leads": 1, "lags": 2}}
@@ -201,6 +202,31 @@ def test_bounds_that_exclude_the_fastest_spread_give_the_better_end(
     found = hedge_ratio(y, x, method="min_half_life", bounds=bounds)
     assert found.beta == expected
     assert found.params["half_life"] == pytest.approx(half_life(y - expected * x), rel=1e-6)
+
+
+def test_a_fastest_spread_that_reverts_within_a_bar_has_no_half_life_and_beta_is_not_unique() -> None:
+    rng = np.random.default_rng(11)
+    x, noise = np.cumsum(0.01 * rng.normal(size=201)), rng.normal(size=201)
+    y = 0.8 * x + 0.01 * (noise - np.r_[0.0, 0.9 * noise[:-1]])
+    found = hedge_ratio(y, x, method="min_half_life")
+    coefficient = AutoReg(found.residuals.to_numpy(), 1).fit().params[1]
+    assert coefficient < 0
+    assert found.params["ar_coefficient"] == pytest.approx(coefficient, abs=0.01)
+    assert np.isnan(found.params["half_life"])
+    for beta in (found.beta - 0.02, found.beta, found.beta + 0.02):
+        spread = half_life_of(y - beta * x, method="least_squares")
+        assert np.isnan(spread.bars)
+        assert spread.reason.startswith("it reverts within a bar")
+    assert "NaN where it reverts within a bar" in found.assumptions
+
+
+def test_a_fastest_spread_that_runs_away_has_an_infinite_half_life() -> None:
+    x = np.cumsum(0.01 * np.random.default_rng(12).normal(size=200))
+    y = 1.02 ** np.arange(200)
+    found = hedge_ratio(y, x, method="min_half_life", bounds=(-0.01, 0.01))
+    assert AutoReg(found.residuals.to_numpy(), 1).fit().params[1] > 1
+    assert found.params["half_life"] == half_life_of(found.residuals, method="least_squares").bars == np.inf
+    assert "inf where even the fastest spread does not revert" in found.assumptions
 
 
 def test_kalman_is_the_filter_of_all_pairs() -> None:

@@ -135,6 +135,10 @@ def test_bad_series_are_refused(test, series, message) -> None:
     [
         (lambda: adf_test(noise(1), lag_rule="hqic"), "lag_rule must be 'aic', 'bic' or a number of lags, got 'hqic'"),
         (lambda: adf_test(noise(1), lag_rule=-1), "lag_rule must be at least 0 and less than half .* got -1"),
+        (
+            lambda: adf_test(noise(1), lag_rule=2, max_lag=6),
+            "max_lag=6 bounds a search, but lag_rule=2 fixes the lags: drop one",
+        ),
         (lambda: adf_test(noise(1, 30), lag_rule=14), "augmented Dickey-Fuller test cannot be computed from 30 bars"),
         (lambda: phillips_perron_test(noise(1), lags=500), "lags must be .* less than half of the 200 bars, got 500"),
         (lambda: kpss_test(noise(1), lags=2.5), "lags must be a whole number of lags, got 2.5"),

@@ -30,7 +30,8 @@ OLS = Method(
     _ols,
     assumptions=(
         "All noise is in y and one beta holds throughout. Under cointegration beta converges fast, but is biased in "
-        "short samples, towards zero above all; without cointegration it means nothing, however large the R squared."
+        "short samples, upwards or downwards as the spread moves with x or against it; without cointegration it means "
+        "nothing, however large the R squared."
     ),
     interval_note=(
         "the usual one of a regression with independent errors. A spread that reverts slowly makes it far too "

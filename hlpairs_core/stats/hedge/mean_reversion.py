@@ -4,6 +4,7 @@ import numpy as np
 
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
+from hlpairs_core.stats.half_life import half_life_of_slope
 from hlpairs_core.stats.hedge.method import Method
 from hlpairs_core.stats.hedge.pair import Pair
 from hlpairs_core.stats.hedge.result import Fit
@@ -23,9 +24,10 @@ def _min_half_life(pair: Pair, *, level: float, bounds: tuple[float, float] | No
     persistence = [_ratio(beta, cross, square) for beta in candidates]
     best = int(np.argmin(persistence))
     beta, coefficient = float(candidates[best]), float(persistence[best])
-    half_life = -np.log(2.0) / np.log(coefficient) if 0.0 < coefficient < 1.0 else np.nan
+    # As in `half_life`: at 0 or less the spread reverts within a bar, and these bars cannot say how fast.
+    half_life = half_life_of_slope(coefficient) if coefficient > 0.0 else np.nan
     intercept = float(np.mean(pair.y - beta * pair.x))
-    return Fit(beta, intercept, None, {"half_life": float(half_life), "ar_coefficient": coefficient})
+    return Fit(beta, intercept, None, {"half_life": half_life, "ar_coefficient": coefficient})
 
 
 def _products(pair: Pair) -> tuple[FloatArray, FloatArray]:
@@ -64,7 +66,10 @@ MIN_HALF_LIFE = Method(
     assumptions=(
         "The spread is an AR(1) and the fastest one is wanted (between bounds, if that option is given). In-sample by "
         "construction: it picks the beta that reverted best here, so its half-life flatters and must be checked on "
-        "later bars; where no beta reverts, half_life is NaN. Swapping y and x inverts beta, unless bounds hold."
+        "later bars. half_life is inf where even the fastest spread does not revert (an ar_coefficient of 1 or more), "
+        "and NaN where it reverts within a bar (0 or less): these bars cannot say how fast, every beta with such a "
+        "coefficient is as good, and so beta, that of the lowest one, is not unique. Swapping y and x inverts beta, "
+        "unless bounds hold."
     ),
     interval_note="none: a minimum that was looked for has no interval of this kind.",
 )
