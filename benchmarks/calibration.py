@@ -53,7 +53,9 @@ def main() -> None:
     """Fit, judge, print."""
     parser = argparse.ArgumentParser(prog="calibration", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with candles_1h.parquet and funding.parquet")
-    parser.add_argument("--fit-until", required=True, help="day (UTC): only trades that must have ended by it are fitted")
+    parser.add_argument(
+        "--fit-until", required=True, help="day (UTC): only trades that must have ended by it are fitted"
+    )
     parser.add_argument("--judge-until", help="day (UTC) after the last bar to look at; all of the data when left out")
     parser.add_argument("--every", type=int, default=6, help="bars from one signal bar to the next")
     parser.add_argument("--rows", type=Path, help="folder that keeps the walk-forward between runs")
