@@ -20,6 +20,7 @@ from scipy.special import ndtr
 from benchmarks.oracle import true_net_bps
 from benchmarks.walked import SYNTHETIC_COSTS, last_line, synthetic, truth
 from hlpairs_core.edge import EdgeModel, calibration
+from hlpairs_core.edge.holds import data_end, longest_hold, over_by
 from hlpairs_core.screening import ScreenSettings
 
 EVERY, SEED = 12, 1
@@ -28,6 +29,7 @@ JUDGED_FROM = pd.Timestamp("2025-06-15", tz="UTC")
 MARKET = pd.Timedelta(days=243)
 HALF_LIVES = (12.0, 24.0, 48.0, np.inf)
 SETTINGS = ScreenSettings()
+HOLD = longest_hold(horizon_hours=SETTINGS.horizon_hours, bar_hours=SETTINGS.bar_hours)
 
 
 def main() -> None:
@@ -50,6 +52,8 @@ def _fitted(seeds: range, folder: Path) -> EdgeModel:
     tables = []
     for place, seed in enumerate(seeds):
         rows, _ = synthetic(seed, planted=True, every=EVERY, settings=SETTINGS, folder=folder)
+        # Each market ends by itself: of its last signals only the early winners would have an exit.
+        rows = rows[over_by(rows, data_end(rows), hold=HOLD)]
         legs = {leg: rows[leg].astype(str) + f" of {seed}" for leg in ("y", "x")}
         times = {
             name: rows[name].astype("datetime64[us, UTC]") + place * MARKET for name in ("signal_time", "exit_time")
@@ -66,12 +70,13 @@ def _fitted(seeds: range, folder: Path) -> EdgeModel:
 def _judged(seed: int, planted: bool, model: EdgeModel, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the judged candidates of a market that pass the screen's gates, and its judged bars."""
     rows, bars = synthetic(seed, planted=planted, every=EVERY, settings=SETTINGS, folder=folder)
-    over = rows[(rows["exit_reason"] != "data end") & np.isfinite(rows["realised_net_bps"])].reset_index(drop=True)
+    end = data_end(rows)
+    known = (rows["exit_reason"] != "data end") & np.isfinite(rows["realised_net_bps"])
+    over = rows[over_by(rows, end, hold=HOLD) & known].reset_index(drop=True)
     gated = (over["p_value"] < SETTINGS.p_max) & (over["zscore"].abs() >= SETTINGS.z_in)
     judged = over[gated & (over["signal_time"] >= JUDGED_FROM)].drop(columns="qualifies")
     judged = pd.concat([judged, model.predict(judged, settings=SETTINGS, past=over)], axis=1)
-    last = over["signal_time"].max()
-    bars = bars[(bars["signal_time"] >= JUDGED_FROM) & (bars["signal_time"] <= last)]
+    bars = bars[(bars["signal_time"] >= JUDGED_FROM) & (bars["signal_time"] + HOLD <= end)]
     return _with_truth(judged, seed, planted).assign(market=seed), bars.assign(market=seed)
 
 

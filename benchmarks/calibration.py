@@ -1,8 +1,8 @@
 """Did what was expected come true on recorded months that no fit has seen?
 
 ``python benchmarks/calibration.py --data FOLDER --fit-until 2025-02-15 [--judge-until DAY]``: a table, and as the last
-line one JSON object. Trades that ended before ``--fit-until`` are fitted; signals from then on are judged, up to the
-trades that ended by ``--judge-until``, or with the data. Intervals are 90 %, from resampled weeks.
+line one JSON object. Trades signalled a longest hold before ``--fit-until`` are fitted; signals from then on are
+judged, up to a longest hold before ``--judge-until`` or the data's end. Intervals are 90 %, from resampled weeks.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import pandas as pd
 
 from benchmarks.walked import last_line, recorded
 from hlpairs_core.edge import Calibration, EdgeModel, calibration, time_blocks
+from hlpairs_core.edge.holds import data_end, longest_hold, over_by
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening import ScreenSettings
 
@@ -52,7 +53,9 @@ def main() -> None:
     """Fit, judge, print."""
     parser = argparse.ArgumentParser(prog="calibration", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with candles_1h.parquet and funding.parquet")
-    parser.add_argument("--fit-until", required=True, help="day (UTC): only trades that ended before it are fitted")
+    parser.add_argument(
+        "--fit-until", required=True, help="day (UTC): only trades that must have ended by it are fitted"
+    )
     parser.add_argument("--judge-until", help="day (UTC) after the last bar to look at; all of the data when left out")
     parser.add_argument("--every", type=int, default=6, help="bars from one signal bar to the next")
     parser.add_argument("--rows", type=Path, help="folder that keeps the walk-forward between runs")
@@ -68,12 +71,15 @@ def judge(
     rows: pd.DataFrame, bars: pd.DataFrame, *, settings: ScreenSettings, fit_until: pd.Timestamp
 ) -> dict[str, object]:
     """Return the calibration of each kind, of the top over all kinds and of the uncalibrated top, as plain dicts."""
-    over = (rows["exit_reason"] != "data end") & np.isfinite(rows["realised_net_bps"])
+    hold = longest_hold(horizon_hours=settings.horizon_hours, bar_hours=settings.bar_hours)
+    end = data_end(rows)
+    over = over_by(rows, end, hold=hold) & (rows["exit_reason"] != "data end") & np.isfinite(rows["realised_net_bps"])
     rows = rows[over].reset_index(drop=True)
-    n_bars = int((bars["signal_time"] >= fit_until).sum())
-    fitted = rows[rows["exit_time"] < fit_until]
+    n_bars = int(((bars["signal_time"] >= fit_until) & (bars["signal_time"] + hold <= end)).sum())
+    fitted = rows[over_by(rows, fit_until, hold=hold)]
     print(
-        f"fitted: {len(fitted):,} trades that ended before {fit_until:%Y-%m-%d}; judged: {n_bars} signal bars from then"
+        f"fitted: {len(fitted):,} trades that must have ended by {fit_until:%Y-%m-%d}; judged: {n_bars} signal bars "
+        f"from then to {end - hold:%Y-%m-%d %H:%M}"
     )
     found, qualified = {}, []
     for kind in KINDS:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hlpairs_core._typing import BoolArray, FloatArray, IntArray
+from hlpairs_core.edge.holds import over_by
 from hlpairs_core.exceptions import InputError
 
 __all__ = ["block_bootstrap", "block_counts", "purged_folds", "time_blocks"]
@@ -33,22 +34,24 @@ def time_blocks(time: pd.Series, *, hours: float) -> IntArray:
 
 
 def purged_folds(
-    signal_time: pd.Series, exit_time: pd.Series, *, blocks: IntArray, n_folds: int, embargo_hours: float
+    rows: pd.DataFrame, *, blocks: IntArray, n_folds: int, hold: pd.Timedelta, embargo_hours: float
 ) -> Iterator[tuple[BoolArray, BoolArray]]:
     """Yield what is fitted and what is judged, for each of some stretches of time in turn.
 
-    Each stretch is made of whole blocks. Fitted are the trades that ended before its first signal, and those that were
-    signalled an embargo after its last exit: no fitted trade shares an hour with a judged one (López de Prado 2018,
-    Advances in Financial Machine Learning, ch. 7).
+    Each stretch is made of whole blocks. Fitted are the trades signalled a longest hold before its first signal (not
+    those that had ended by then: the early winners), and those signalled an embargo after its last exit: no fitted
+    trade shares an hour with a judged one (López de Prado 2018, Advances in Financial Machine Learning, ch. 7).
 
     Parameters
     ----------
-    signal_time, exit_time : Series of datetime64, shape (n,)
-        When trades were signalled and when they ended.
+    rows : DataFrame, n rows
+        ``signal_time, exit_time``: when trades were signalled and when they ended.
     blocks : ndarray of int, shape (n,)
         As of `time_blocks`.
     n_folds : int
         How many stretches; at most the number of blocks.
+    hold : pandas.Timedelta
+        The longest from a signal to its exit, as of `longest_hold`.
     embargo_hours : float
         Pause after the judged stretch.
 
@@ -56,14 +59,14 @@ def purged_folds(
     ------
     fitted, judged : ndarray of bool, shape (n,)
     """
-    signal, ended = signal_time.to_numpy(), exit_time.to_numpy()
-    embargo = np.timedelta64(round(embargo_hours * 3600), "s")
+    signal, ended = rows["signal_time"], rows["exit_time"]
+    embargo = pd.Timedelta(hours=embargo_hours)
     fold = blocks * n_folds // (int(blocks.max()) + 1)
     for number in np.unique(fold):
         judged = fold == number
-        before = ended < signal[judged].min()
+        before = over_by(rows, signal[judged].min(), hold=hold)
         after = signal > ended[judged].max() + embargo
-        yield before | after, judged
+        yield (before | after).to_numpy(), judged
 
 
 def block_counts(n_blocks: int, draws: int, rng: np.random.Generator) -> FloatArray:

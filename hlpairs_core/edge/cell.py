@@ -9,6 +9,7 @@ from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.edge.blocks import block_counts, purged_folds
 from hlpairs_core.edge.choice import LEVEL_Z, Arrival, arrival, best_of_bars
 from hlpairs_core.edge.features import FORMS
+from hlpairs_core.edge.holds import longest_hold
 from hlpairs_core.edge.income import BlockSums, Design, prior_precision, shares
 from hlpairs_core.edge.outcomes import OutcomeShape
 from hlpairs_core.edge.unlike import share_variance, unlike_pairs
@@ -22,7 +23,10 @@ _ERRORS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """Of N candidates: mean income and its standard error, the share of the raw gross expected, the spread's noise."""
+    """Of N candidates: mean income and its standard error, the share of the raw gross expected, the spread's noise.
+
+    The standard error is NaN where nothing is known of the income, and the mean is 0 there.
+    """
 
     income_bps: FloatArray
     standard_error_bps: FloatArray
@@ -78,7 +82,7 @@ class Cell:
 
 
 def fit_cell(
-    rows: pd.DataFrame, blocks: IntArray, *, horizon_hours: float, embargo_hours: float, rng: np.random.Generator
+    rows: pd.DataFrame, blocks: IntArray, *, horizon_hours: float, bar_hours: float, rng: np.random.Generator
 ) -> Cell:
     """Choose the simplest form that predicts, fit it, and see out of fold what its choices would have brought."""
     designs = {name: Design.of(rows, terms, horizon_hours=horizon_hours) for name, terms in FORMS.items()}
@@ -86,11 +90,8 @@ def fit_cell(
     kept = rows[known]
     designs = {name: designs[name].take(known) for name in usable}
     numbers = np.unique(blocks[known], return_inverse=True)[1]
-    folds = list(
-        purged_folds(
-            kept["signal_time"], kept["exit_time"], blocks=numbers, n_folds=_FOLDS, embargo_hours=embargo_hours
-        )
-    )
+    hold = longest_hold(horizon_hours=horizon_hours, bar_hours=bar_hours)
+    folds = list(purged_folds(kept, blocks=numbers, n_folds=_FOLDS, hold=hold, embargo_hours=horizon_hours))
     together = len(kept) / kept["signal_time"].nunique()
     trials = {
         name: _trial(kept, design, FORMS[name], numbers, folds, together, rng) for name, design in designs.items()
@@ -186,7 +187,9 @@ def _expected(
     share = factor * _share(design, terms, weights, raw)
     lot = unlike * raw**2 * share_variance(share)
     of_factor = (income * (factor_error if factor > 0 else 0.0)) ** 2
-    error = np.sqrt(factor**2 * of_weights + of_factor + lot)
+    variance = factor**2 * of_weights + of_factor + lot
+    # No variance is no certainty: nothing was learned, so nothing is known of how wrong the mean is.
+    error = np.sqrt(np.where(variance > 0, variance, np.nan))
     return Expected(factor * income * design.noise_bps, error * design.noise_bps, share, design.noise_bps)
 
 

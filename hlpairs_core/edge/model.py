@@ -65,7 +65,8 @@ class EdgeModel:
         ----------
         rows : DataFrame, or mapping of horizon (hours) to DataFrame
             Candidates with outcomes, as of `walk_forward`, of one kind; of several horizons as `realise` makes them.
-            Trades that ended because the data did are left out. Their order does not matter.
+            Their order does not matter. Signals less than a longest hold (two horizons and a bar) before the latest
+            time in the rows are left out whatever their exit, and trades that ended because the data did.
         settings : ScreenSettings
             Of the walk-forward.
         rng : numpy.random.Generator
@@ -73,7 +74,8 @@ class EdgeModel:
         z_in : sequence of float, optional
             Entry thresholds of the grid; the settings' when None.
         until : time with a zone, optional
-            Only trades that ended before it are fitted; all when None.
+            Only trades signalled a longest hold before it are fitted: to keep those that ended before it would be to
+            keep the early winners. All when None.
         block_hours : float
             Length of the blocks of time that are resampled whole; at least the longest hold.
 
@@ -97,13 +99,18 @@ class EdgeModel:
         """
         of_horizon = rows if isinstance(rows, Mapping) else {float(settings.horizon_hours): rows}
         thresholds = tuple(sorted({float(z) for z in (z_in or (settings.z_in,))}))
-        ended = {float(hours): ended_trades(table, until, float(hours)) for hours, table in of_horizon.items()}
+        ended = {
+            float(hours): ended_trades(table, until, horizon_hours=float(hours), bar_hours=settings.bar_hours)
+            for hours, table in of_horizon.items()
+        }
         cells, spans = {}, []
         for hours, table in ended.items():
             check_blocks(table, hours, block_hours)
             for z in thresholds:
                 part = table[~(table["zscore"].abs() < z)]
-                cells[hours, z] = cell_of(part, hours, block_hours, rng)
+                cells[hours, z] = cell_of(
+                    part, horizon_hours=hours, bar_hours=settings.bar_hours, block_hours=block_hours, rng=rng
+                )
             spans.append((table["signal_time"].min(), table["exit_time"].max()))
         tables = list(ended.values())
         grid = Grid(
@@ -129,7 +136,7 @@ class EdgeModel:
         settings : ScreenSettings
             Of the screen; must be in the model's grid.
         past : DataFrame, optional
-            Candidates with outcomes from which the pairs' records are taken, those that ended before each signal.
+            Candidates with outcomes from which the pairs' records are taken, those signalled a longest hold before.
 
         Returns
         -------
@@ -137,8 +144,10 @@ class EdgeModel:
             With the index of `rows`, in bps of gross notional; NaN where an input is unknown:
 
             * ``mean_net_bps, standard_error_bps``: of the mean of this pair's net edge: the error of the fit, of the
-              correction for choosing, and of whether this pair is one that reverts
-            * ``lower_net_bps``: what the mean is above with 90 %; ``qualifies``: whether that is above 0
+              correction for choosing, and of whether this pair is one that reverts. The error is NaN where no income
+              is expected because nothing was learned: the mean is less the costs alone there
+            * ``lower_net_bps``: what the mean is above with 90 %, NaN with the error; ``qualifies``: whether that is
+              above 0
             * ``low_net_bps, high_net_bps``: 90 % range of this one trade
             * ``gain_probability``: chance that it ends above 0
             * ``deviation_bps, worst_net_bps``: standard deviation of the trade, and mean of its worst 5 %
@@ -154,7 +163,7 @@ class EdgeModel:
         hours = float(settings.horizon_hours)
         cell = self.cells[hours, float(settings.z_in)]
         if past is not None:
-            rows = with_record(rows, horizon_hours=hours, past=past)
+            rows = with_record(rows, horizon_hours=hours, bar_hours=settings.bar_hours, past=past)
         check_record(rows, cell)
         return predicted(rows, cell, hours)
 

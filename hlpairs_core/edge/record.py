@@ -5,6 +5,7 @@ import pandas as pd
 
 from hlpairs_core._typing import FloatArray, IntArray, StrArray
 from hlpairs_core.edge.features import noise_bps
+from hlpairs_core.edge.holds import longest_hold
 
 __all__ = ["pair_names", "with_record"]
 
@@ -12,8 +13,10 @@ __all__ = ["pair_names", "with_record"]
 _PRIOR_TRADES = 2.0
 
 
-def with_record(rows: pd.DataFrame, *, horizon_hours: float, past: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Add what each pair's earlier signals delivered, from trades that had ended by the signal.
+def with_record(
+    rows: pd.DataFrame, *, horizon_hours: float, bar_hours: float = 1.0, past: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Add what each pair's earlier signals delivered, as far as any exit would have been known by the signal.
 
     Parameters
     ----------
@@ -21,9 +24,13 @@ def with_record(rows: pd.DataFrame, *, horizon_hours: float, past: pd.DataFrame 
         Candidates, as of `walk_forward`; outcomes are not needed where `past` is given.
     horizon_hours : float
         Time stop of the trades.
+    bar_hours : float
+        Length of a bar.
     past : DataFrame, optional
-        Candidates with outcomes from which records are taken; `rows` themselves when None. Trades that end after a
-        row's signal do not count for it, so that later ones may be among them.
+        Candidates with outcomes from which records are taken; `rows` themselves when None. Trades signalled less
+        than a longest hold (two horizons and a bar) before a row's signal do not count for it, however early they
+        ended, for of these only the quick winners would; nor do trades that ended at that signal or after it. So later
+        ones may be among them.
 
     Returns
     -------
@@ -42,11 +49,14 @@ def with_record(rows: pd.DataFrame, *, horizon_hours: float, past: pd.DataFrame 
     trades, totals = _trades(past), _terms(past, horizon_hours)
     found = np.zeros((len(rows), 3))
     time = _microseconds(rows["signal_time"])
+    hold = longest_hold(horizon_hours=horizon_hours, bar_hours=bar_hours) // pd.Timedelta(microseconds=1)
     for pair, at in _places(rows).items():
         if pair in trades:
-            mine, ended = trades[pair]
+            mine, signal, ended = trades[pair]
             sums = np.vstack([np.zeros(3), np.cumsum(totals[mine], axis=0)])
-            found[at] = sums[np.searchsorted(ended, time[at], side="right")]
+            held = np.searchsorted(signal + hold, time[at], side="right")
+            # An exit at the signal's very time fills at the open after the signal bar, which is not known yet.
+            found[at] = sums[np.minimum(held, np.searchsorted(ended, time[at], side="left"))]
     n, squares, products = found.T
     return rows.assign(record_trades=n, record_share=products / (squares + _PRIOR_TRADES))
 
@@ -58,8 +68,8 @@ def _terms(past: pd.DataFrame, horizon_hours: float) -> FloatArray:
     return np.asarray(np.nan_to_num(np.stack([np.ones_like(raw), raw * raw, raw * income], axis=1)))
 
 
-def _trades(past: pd.DataFrame) -> dict[str, tuple[IntArray, IntArray]]:
-    """Return of each pair which rows are trades one after the other, and when they ended."""
+def _trades(past: pd.DataFrame) -> dict[str, tuple[IntArray, IntArray, IntArray]]:
+    """Return of each pair which rows are trades one after the other, and when they were signalled and ended."""
     signal, ended = _microseconds(past["signal_time"]), _microseconds(past["exit_time"])
     trades = {}
     for pair, at in _places(past).items():
@@ -69,7 +79,7 @@ def _trades(past: pd.DataFrame) -> dict[str, tuple[IntArray, IntArray]]:
                 mine.append(place)
                 free = ended[place]
         chosen = np.array(mine, dtype=np.int64)
-        trades[pair] = chosen, ended[chosen]
+        trades[pair] = chosen, signal[chosen], ended[chosen]
     return trades
 
 

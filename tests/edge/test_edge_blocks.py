@@ -15,7 +15,8 @@ def test_no_fitted_trade_shares_an_hour_with_a_judged_one(seed: int, n: int, emb
     ended = signal + pd.to_timedelta(rng.integers(1, 60, n), unit="h")
     blocks = time_blocks(signal, hours=168)
     judged_once = np.zeros(n, dtype=int)
-    for fitted, judged in purged_folds(signal, ended, blocks=blocks, n_folds=5, embargo_hours=embargo):
+    rows, hold = pd.DataFrame({"signal_time": signal, "exit_time": ended}), pd.Timedelta(hours=60)
+    for fitted, judged in purged_folds(rows, blocks=blocks, n_folds=5, hold=hold, embargo_hours=embargo):
         judged_once += judged
         first, last = signal[judged].min(), ended[judged].max()
         assert ((ended[fitted] < first) | (signal[fitted] > last)).all()

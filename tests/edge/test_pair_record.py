@@ -31,15 +31,29 @@ def test_a_record_is_what_earlier_trades_delivered_drawn_to_nothing() -> None:
     assert found["record_share"].tolist() == pytest.approx([0.0, 1 / 3, 1.5 / 4, 1.5 / 5])
 
 
-def test_a_trade_counts_from_its_exit_on_and_once_while_it_runs() -> None:
-    rows = trades(day=[0, 1, 2, 2.5], hold_days=[2, 2, 2, 2], gross=[100.0, 90.0, 80.0, 70.0])
-    assert with_record(rows, horizon_hours=48.0)["record_trades"].tolist() == [0, 0, 1, 1]
+def test_a_trade_counts_a_longest_hold_after_its_signal_and_once_while_it_runs() -> None:
+    """97 hours: two horizons and a bar."""
+    rows = trades(day=[0, 1, 4, 4 + 1 / 24, 9], hold_days=[2, 2, 2, 2, 2], gross=[100.0, 90.0, 80.0, 70.0, 60.0])
+    assert with_record(rows, horizon_hours=48.0)["record_trades"].tolist() == [0, 0, 0, 1, 2]
+    assert with_record(rows, horizon_hours=48.0, bar_hours=4.0)["record_trades"].tolist() == [0, 0, 0, 0, 2]
+
+
+def test_how_early_a_trade_ended_does_not_decide_whether_it_counts() -> None:
+    quick, slow = (trades(day=[0, 3, 6], hold_days=[days, 1, 1], gross=[100.0, 0.0, 0.0]) for days in (0.1, 2.9))
+    for rows in (quick, slow):
+        assert with_record(rows, horizon_hours=48.0)["record_trades"].tolist() == [0, 0, 1]
+
+
+def test_an_exit_at_the_very_time_of_a_signal_is_not_known_to_it() -> None:
+    """It fills at the open after the signal bar."""
+    rows = trades(day=[0, 6, 6 + 1 / 24], hold_days=[6, 1, 1], gross=[100.0, 0.0, 0.0])
+    assert with_record(rows, horizon_hours=48.0)["record_trades"].tolist() == [0, 0, 1]
 
 
 def test_the_coins_of_a_pair_may_change_places() -> None:
     one = trades(day=[0], hold_days=[1], gross=[100.0])
-    other = trades(day=[3], hold_days=[1], gross=[0.0], y="B", x="A")
-    alien = trades(day=[3], hold_days=[1], gross=[0.0], y="B", x="C")
+    other = trades(day=[5], hold_days=[1], gross=[0.0], y="B", x="A")
+    alien = trades(day=[5], hold_days=[1], gross=[0.0], y="B", x="C")
     found = with_record(pd.concat([one, other, alien], ignore_index=True), horizon_hours=48.0)
     assert found["record_trades"].tolist() == [0, 1, 0]
 
@@ -50,7 +64,7 @@ def test_what_ends_later_changes_no_record(cut: int, seed: int) -> None:
     day = np.sort(rng.uniform(0, 40, 60))
     rows = trades(day=day.tolist(), hold_days=rng.uniform(0.1, 2.0, 60).tolist(), gross=rng.normal(size=60).tolist())
     at = pd.Timestamp("2025-01-01", tz="UTC") + pd.Timedelta(days=cut)
-    changed = rows.assign(realised_gross_bps=rows["realised_gross_bps"].where(rows["exit_time"] <= at, 1e9))
+    changed = rows.assign(realised_gross_bps=rows["realised_gross_bps"].where(rows["exit_time"] < at, 1e9))
     before = rows[rows["signal_time"] <= at]
     pd.testing.assert_frame_equal(
         with_record(before, horizon_hours=48.0, past=rows), with_record(before, horizon_hours=48.0, past=changed)
