@@ -33,8 +33,8 @@ def signed(value: float, digits: int) -> str:
 
 
 def by_luck(count: float) -> str:
-    """Write an expected count: few are not rounded to none."""
-    return f"{count:,.0f}" if count >= 10 else f"{count:.2g}"
+    """Write a nominal count of false positives: a least one (docs/statistics.md), and few are not rounded to none."""
+    return f"{count:,.0f} or more" if count >= 10 else f"{count:.2g} or more"
 
 
 def printable(text: str) -> str:

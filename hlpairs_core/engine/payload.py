@@ -103,7 +103,7 @@ class Funnel(TypedDict):
     pairs: int
     pairs_dependent: int
     pairs_cointegrated: int
-    expected_by_luck: float  # how many of the tested pairs pass the p gate when nothing is cointegrated
+    expected_by_luck: float  # nominal: at least so many tests pass the p gate when nothing is cointegrated
     pairs_at_entry: int
     pairs_positive_edge: int
     pairs_qualifying: int

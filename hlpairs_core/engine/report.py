@@ -19,7 +19,7 @@ from hlpairs_core.exchange import OrderBook
 from hlpairs_core.market import MarketState, Panel
 from hlpairs_core.screening import ScreenResult, screen
 from hlpairs_core.settings import Settings
-from hlpairs_core.wording import printable
+from hlpairs_core.wording import by_luck, printable
 
 __all__ = ["market_state", "screen_once", "to_json", "to_text", "wait_until_ready"]
 
@@ -123,7 +123,7 @@ def to_text(result: ScreenResult, rows: int) -> str:
         f"At {result.closed_at:%Y-%m-%d %H:%M} UTC: {printable(result.verdict.text)}",
         f"{funnel.coins_eligible} of {funnel.coins_listed} coins, {funnel.pairs:,} pairs, "
         f"{funnel.pairs_dependent:,} tested, {funnel.pairs_cointegrated:,} cointegrated "
-        f"(luck alone: {funnel.expected_by_luck:,.0f}), {funnel.pairs_at_entry:,} at entry, "
+        f"(luck alone: {by_luck(funnel.expected_by_luck)}), {funnel.pairs_at_entry:,} at entry, "
         f"{funnel.pairs_qualifying:,} qualify. Edges in bps of gross notional, uncalibrated.",
         "",
     ]

@@ -66,7 +66,7 @@ def screen(
     trade is entered at the open of bar t + 1 (`ScreenResult.closed_at`) or later. Nothing later than bar t is read
     but `market`.
 
-    5 % of unrelated pairs pass the p gate of 0.05: `Funnel.expected_by_luck` says how many that is. The
+    5 % of unrelated pairs or more pass the p gate of 0.05: `Funnel.expected_by_luck` says how many 5 % are. The
     expected edge is a projection of the fit window, not calibrated on later data.
     """
     _check_kinds(panel, settings)

@@ -19,7 +19,6 @@ FREE = CostModel(taker_fee_bps=0.0, half_spread_bps=0.0, impact_coefficient=0.0)
 SETTINGS = ScreenSettings(horizon_hours=100.0, leverage=5.0)
 Bars = Callable[..., Panel]
 Candidates = Callable[..., Candidate]
-NUMBERS = Path(__file__).parents[3] / "shared" / "reference" / "worked-numbers.json"
 
 # Maximum leverage, leverage, side, and where a position entered at 100 is liquidated, computed apart from this code.
 LIQUIDATIONS = [
@@ -37,10 +36,8 @@ def test_isolated_liquidation_prices(maximum: float, leverage: float, side: str,
 
 
 @pytest.mark.recordings
-def test_the_liquidation_prices_of_the_worked_numbers() -> None:
-    if not NUMBERS.exists():
-        pytest.skip("the worked numbers are not here")
-    rows = json.loads(NUMBERS.read_text())["hyperliquid"]["value"]["liq"]
+def test_the_liquidation_prices_of_the_worked_numbers(shared: Path) -> None:
+    rows = json.loads((shared / "reference" / "worked-numbers.json").read_text())["hyperliquid"]["value"]["liq"]
     for row in rows:
         side = "long" if row["side"] > 0 else "short"
         got = isolated_liquidation_price(row["px"], side=side, leverage=row["lev"], max_leverage=row["max"])

@@ -112,7 +112,7 @@ def test_a_chosen_pair_says_that_it_is_not_the_answer_and_offers_the_way_back():
 
 
 def test_the_funnel_reads_as_one_line():
-    assert "163 coins → 13,203 pairs → 640 cointegrated (luck alone: 660) → 41 at entry → 0 qualify" in words(
+    assert "163 coins → 13,203 pairs → 640 cointegrated (luck alone: 660 or more) → 41 at entry → 0 qualify" in words(
         below_html(VIEWS["none"])
     )
 
