@@ -52,6 +52,7 @@ class Believed(TypedDict):
     deviation_bps: float | None  # standard deviation of the trade
     worst_net_bps: float | None  # mean of its worst 5 %
     gross_share: float | None  # how much of the projected reversion is expected to arrive
+    funding_share: float | None  # and of the projected funding
 
 
 class Row(TypedDict):
