@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from hlpairs_core.engine.report import to_text
 from hlpairs_core.screening import mark
 from hlpairs_core.screening.forecast import FORECASTS
 
@@ -75,3 +76,14 @@ async def test_a_model_that_comes_within_a_bar_speaks_from_the_next_one_on(make_
     assert payload["verdict"]["calibrated"]
     assert payload["top"] is None
     assert "above -52.1 with 90 %" in payload["nearest_miss"]["misses"][0]
+
+
+async def test_the_screen_command_prints_mean_and_bound(make_world):
+    world = await make_world(n_coins=6, **LOOSE)
+    world.state.edge = Says()
+    await screened(world)
+    text = to_text(world.state.selection.result, 2)
+    assert "Edges in bps of gross notional, calibrated." in text
+    assert "believed above, 90 %" in " ".join(text.split())
+    assert "+12.0" in text
+    assert "+5.6" in text
