@@ -250,7 +250,30 @@ def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:
         Fact("Correlation", show.signed(row["correlation"], 2), "Of the two coins' returns in the window."),
         Fact("Funding", _per_hour(row["funding_bps_per_hour"]), "Received (+) or paid (−), bps of gross an hour."),
         Fact("Capacity", show.usd(row["capacity_usd"]), "Largest gross notional within the liquidity caps."),
+        Fact("Pays up to", show.usd(row["largest_size_usd"]), "Gross notional at which slippage takes the last of it."),
+        Fact("Break-even |z|", show.number(row["break_even_z"], 2), "From here on the reversion pays all costs."),
+        Fact("Resting orders", _resting(row), "Net edge with maker orders; how often not both are filled in a bar."),
+        Fact("Capital", _capital(row), "Tied up at the leverage of the settings, and how much of it is margin."),
+        Fact("Liquidation", _liquidation(row), "Move of each leg's price at which the exchange closes it."),
     )
+
+
+def _resting(row: Mapping[str, Any]) -> str:
+    net, cost = expected_bps(row), show.finite(row["maker_cost_bps"])
+    taker = [show.finite(row[name]) for name in ("fee_bps", "slippage_bps")]
+    if net is None or cost is None or taker[0] is None or taker[1] is None:
+        return show.UNKNOWN
+    return f"{show.signed(net + taker[0] + taker[1] - cost)} bps, {show.share(row['maker_unfilled'])} unfilled"
+
+
+def _capital(row: Mapping[str, Any]) -> str:
+    capital, margin = show.usd(row["capital_usd"]), show.usd(row["margin_usd"])
+    return capital if capital == margin else f"{capital}, margin {margin}"
+
+
+def _liquidation(row: Mapping[str, Any]) -> str:
+    moves = (show.finite(row[f"liquidation_distance_{leg}"]) for leg in ("y", "x"))
+    return " / ".join(show.UNKNOWN if move is None else f"{show.signed(100 * max(move, -1.0), 0)}%" for move in moves)
 
 
 def _per_hour(value: object) -> str:

@@ -21,7 +21,11 @@ SPARKLINE_STEP_SECONDS = 8
 
 _COPIED = ("y", "x", "side_y", "side_x", "slippage_source")
 _STILL = ("beta", "p_value", "q_value", "correlation", "half_life_hours", "fee_bps", "slippage_bps")
-_SIZE = ("funding_bps_per_hour", "notional_y_usd", "notional_x_usd", "capacity_usd")
+_SIZE = (
+    "funding_bps_per_hour", "notional_y_usd", "notional_x_usd", "capacity_usd", "margin_usd", "capital_usd",
+    "liquidation_distance_y", "liquidation_distance_x", "break_even_z", "largest_size_usd", "maker_cost_bps",
+    "maker_unfilled",
+)  # fmt: skip
 _SPREAD = ("alpha", "beta", "mean", "sigma")
 _RANGE = ("low_net_bps", "high_net_bps", "gain_probability", "deviation_bps", "worst_net_bps")
 _ARRIVES = ("gross_share", "funding_share")

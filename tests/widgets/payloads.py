@@ -26,7 +26,9 @@ def row(y: str = "AAVE", x: str = "LINK", *, now: datetime = NOW, **changes: Any
         "slippage_bps": 6.14, "slippage_source": "book", "funding_bps": 0.86, "funding_bps_per_hour": 0.0915,
         "net_edge_bps": 37.02, "net_edge_usd": 37.02, "signal_net_edge_bps": 41.2, "notional_usd": 10_000.0,
         "notional_y_usd": 5_161.6, "notional_x_usd": 4_838.4, "capacity_usd": 182_400.0, "qualifies": True,
-        "misses": [], "believed": None,
+        "misses": [], "believed": None, "margin_usd": 10_000.0, "capital_usd": 10_000.0,
+        "liquidation_distance_y": 0.951, "liquidation_distance_x": -1.0, "break_even_z": 1.12,
+        "largest_size_usd": 310_000.0, "maker_cost_bps": 1.2, "maker_unfilled": 0.07,
     }  # fmt: skip
     made.update(changes)
     made.setdefault("sparkline", sparkline(made["zscore"] or 0.0, now=now))

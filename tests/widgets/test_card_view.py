@@ -60,6 +60,11 @@ def test_every_fact_has_its_unit():
         "Correlation": "+0.81",
         "Funding": "+0.09 bps/h",
         "Capacity": "$182,400",
+        "Pays up to": "$310,000",
+        "Break-even |z|": "1.12",
+        "Resting orders": "+51.0 bps, 7% unfilled",
+        "Capital": "$10,000",
+        "Liquidation": "+95% / −100%",
     }
 
 
@@ -71,7 +76,7 @@ def test_what_is_unknown_is_a_dash_everywhere():
     )  # fmt: skip
     assert (card.edge, card.edge_usd, card.edge_kind, card.axis.value) == ("—", "—", "unknown", "—")
     unknown = {fact.label for fact in card.facts if fact.value == "—"}
-    assert unknown == {"Half-life", "Expected hold", "Funding", "Capacity"}
+    assert unknown == {"Half-life", "Expected hold", "Funding", "Capacity", "Resting orders"}
     assert card.axis.state == "no mid price for a leg"
 
 
@@ -129,3 +134,13 @@ def test_where_nothing_was_learned_the_bound_says_so():
     assert card.bound == "nothing was learned that would bound it from below"
     assert card.edge_kind == "loss"
     assert card.steps[0].value == "0.0"
+
+
+def test_what_the_trade_ties_up_and_what_ends_it_stand_beside_the_edge():
+    facts = {fact.label: fact.value for fact in view().facts}
+    assert facts["Resting orders"] == f"+{37.02 + 9.0 + 6.14 - 1.2:.1f} bps, 7% unfilled"
+    carried = {fact.label: fact.value for fact in view(margin_usd=5_000.0).facts}
+    assert carried["Capital"] == "$10,000, margin $5,000"
+    unknown = {fact.label: fact.value for fact in view(maker_cost_bps=None, liquidation_distance_x=None).facts}
+    assert unknown["Resting orders"] == "—"
+    assert unknown["Liquidation"] == "+95% / —"
