@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         largest_size_with_edge,
     )
     from hlpairs_core.edge import (
+        CalibratedEdge,
         Calibration,
         EdgeModel,
         calibration,
@@ -150,6 +151,7 @@ _HOME = {
     "BonferroniThreshold": "stats",
     "BootstrapInterval": "metrics",
     "BreakMonitor": "stats",
+    "CalibratedEdge": "edge",
     "Calibration": "edge",
     "Candidate": "screening",
     "CarryAccount": "screening",
@@ -270,6 +272,7 @@ __all__ = [
     "BonferroniThreshold",
     "BootstrapInterval",
     "BreakMonitor",
+    "CalibratedEdge",
     "Calibration",
     "Candidate",
     "CarryAccount",
