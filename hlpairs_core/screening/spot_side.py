@@ -29,6 +29,12 @@ _RENAMED = {
     "net_edge_bps": "expected_net_bps",
     "hold_hours": "expected_hold_hours",
 }
+_LEGS = (
+    ("side_y", "side_x"),
+    ("notional_y_usd", "notional_x_usd"),
+    ("liquidation_distance_y", "liquidation_distance_x"),
+    ("y", "x"),
+)
 _UNKNOWN = ("maker_cost_bps", "maker_unfilled", "break_even_z", "largest_size_usd")
 
 
@@ -138,4 +144,8 @@ def _as_candidates(table: pd.DataFrame, tokens: Mapping[str, str], books: Mappin
         funding_source=pd.Series(words, dtype=object),
         funding_bps_per_hour=np.where(short, -1e4, 1e4) * weight * table["funding_x_per_hour"],
     )
+    made["spot_leg"] = np.where(short, "x", "y").astype(object)
+    # y is the long leg: each direction has a name of its own.
+    for one, other in _LEGS:
+        made[one], made[other] = made[one].where(~short, made[other]), made[other].where(~short, made[one])
     return made[list(CANDIDATE_COLUMNS)]
