@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -36,6 +36,7 @@ from hlpairs_core.engine.state import State
 from hlpairs_core.engine.ticks import Ticks
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.exchange import HyperliquidClient, WeightBudget
+from hlpairs_core.market import KNOWN_SPOT, KnownSpot
 from hlpairs_core.market.minutes import Minutes
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store import Journal, Screens
@@ -65,6 +66,8 @@ class Surroundings:
         The worker that screens, and one for what nobody waits for.
     shortlist : int
         Of how many of the best pairs the books are wanted.
+    spot_tokens : sequence of KnownSpot
+        Which spot to hold against its perpetual.
     clock, sleep : callable
         Wall time (seconds since the epoch), and an awaitable sleep in seconds of it.
     """
@@ -82,6 +85,7 @@ class Surroundings:
     refitter: Refitter
     idler: Refitter
     shortlist: int = SHORTLIST
+    spot_tokens: Sequence[KnownSpot] = KNOWN_SPOT
     clock: Callable[[], float] = field(default=time.time)
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep)
 
@@ -117,6 +121,7 @@ class LiveEngine:
             state=state,
             listed=self.contexts.listed,
             first_bar=lambda bar: self.selector.first_bar(bar),
+            known=around.spot_tokens,
             clock=clock,
         )
         self.selector = self._selector()
