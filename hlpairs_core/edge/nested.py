@@ -188,12 +188,13 @@ def _result(
         trades["signal_time"], trades["realised_net_bps"].to_numpy(), rng=rng, block_hours=search.block_hours
     )
     sample = sharpe_sample(block_returns(trades, later)) if later.n_blocks >= 4 else None
-    best, deflated = _deflated(whole.returns)
-    chosen = best_rule(whole)
+    best = best_rule(whole, above=-np.inf)
+    ratio, deflated = _deflated(whole, best)
     return NestedOptimisation(
         folds=folds,
         n_tried=len(search.trades),
-        chosen=chosen,
+        best=best,
+        chosen=best_rule(whole),
         realised=_net(trades),
         low_bps=low,
         high_bps=high,
@@ -201,7 +202,7 @@ def _result(
         out_of_sample_confidence=math.nan if sample is None else probabilistic_sharpe(sample),
         hindsight_rule=hindsight,
         hindsight=_net(later.trades[hindsight]) if hindsight is not None else _NO_TRADE,
-        best_sharpe=best,
+        best_sharpe=ratio,
         deflated_sharpe=deflated,
         overfitting=_overfitting(whole.returns),
         table=whole.table(),
@@ -209,16 +210,16 @@ def _result(
     )
 
 
-def _deflated(returns: FloatArray) -> tuple[float, float]:
-    """Return the best Sharpe ratio per block, and the confidence that it is not luck."""
-    samples = [sharpe_sample(column) if len(column) >= 4 else None for column in returns.T]
+def _deflated(search: Search, best: TradeRule | None) -> tuple[float, float]:
+    """Return the best rule's Sharpe ratio per block, and the confidence that it is not luck."""
+    samples = [sharpe_sample(column) if len(column) >= 4 else None for column in search.returns.T]
     # A rule that never trades has tried too.
     ratios = np.array([0.0 if one is None else one.sharpe for one in samples])
-    best = samples[int(np.argmax(ratios))]
-    if best is None:
+    found = None if best is None else samples[list(search.trades).index(best)]
+    if found is None:
         return math.nan, math.nan
     spread = float(ratios.std(ddof=1)) if len(ratios) > 1 else 0.0
-    return best.sharpe, deflated_sharpe(best, n_tries=len(ratios), sharpe_sd=spread)
+    return found.sharpe, deflated_sharpe(found, n_tries=len(ratios), sharpe_sd=spread)
 
 
 def _overfitting(returns: FloatArray) -> Overfitting | None:

@@ -41,8 +41,8 @@ class NestedOptimisation:
         In order of time.
     n_tried : int
         Rules that were compared.
-    chosen : TradeRule or None
-        The best of all the data: what to trade after it. None where no rule earned anything.
+    best, chosen : TradeRule or None
+        The best of all the data, gain or loss, and what to trade after it: the best, or None where it did not gain.
     realised : MeanAndTail
         Out of sample: net of a trade over all folds (bps of gross notional).
     low_bps, high_bps : float
@@ -55,8 +55,7 @@ class NestedOptimisation:
         The rule that was best on the folds themselves, gain or loss, and its net there: what a search that is not
         nested promises.
     best_sharpe, deflated_sharpe : float
-        Of the rule that was best on all the data: Sharpe ratio per block, and the confidence that the best of
-        `n_tried` has any skill. NaN where none traded.
+        Of `best`: Sharpe ratio per block, and the confidence that the best of `n_tried` has any skill. NaN without one.
     overfitting : Overfitting or None
         PBO over the rules, by blocks of time; None with one rule.
     table : DataFrame
@@ -67,6 +66,7 @@ class NestedOptimisation:
 
     folds: tuple[NestedFold, ...]
     n_tried: int
+    best: TradeRule | None
     chosen: TradeRule | None
     realised: MeanAndTail
     low_bps: float

@@ -69,9 +69,9 @@ class TradeRule:
     def __str__(self) -> str:
         """Name what differs from the defaults."""
         told = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
-        return ", ".join(f"{name} {value:g}" if name != "rank" else f"by {value}" for name, value in told.items()) or (
-            "all defaults"
-        )
+        return ", ".join(
+            f"{name} {value:,.10g}" if name != "rank" else f"by {value}" for name, value in told.items()
+        ) or ("all defaults")
 
     def applied_to(self, settings: ScreenSettings) -> ScreenSettings:
         """Return settings with this rule's thresholds, time stop and p."""
