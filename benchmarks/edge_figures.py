@@ -144,8 +144,9 @@ def verdict_text(study: EdgeStudy) -> str:
         f"[{found.loc[value, 'low_bps']:.0f}, {found.loc[value, 'high_bps']:.0f}] at {value} slippage"
         for value in ("1 ×", "2 ×")
     )
+    weeks = int(found.loc["1 ×", "n_blocks"])
     answer = "becomes the default" if study.becomes_default else "does not become the default: none qualifies"
-    return f"The chosen rule's mean lies in {said}, so it {answer}."
+    return f"The chosen rule's mean lies in {said}, of {weeks} weeks with a trade, so it {answer}."
 
 
 def _net(net) -> str:  # type: ignore[no-untyped-def]

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.edge_carry import carry_trades, model_choices
 from benchmarks.edge_markets import Market, bar_markets, hourly_market
 from hlpairs_core.backtest import realise
 from hlpairs_core.costs import CostModel
-from hlpairs_core.edge import EdgeModel
 from hlpairs_core.edge.account import account_of
-from hlpairs_core.edge.choice import best_of_bars
+from hlpairs_core.edge.choice import FEWEST_BLOCKS, best_of_bars
 from hlpairs_core.edge.holds import longest_hold
 from hlpairs_core.edge.nested import nested_optimisation
 from hlpairs_core.edge.nested_result import NestedOptimisation
 from hlpairs_core.edge.rules import TradeRule, rule_grid
 from hlpairs_core.exceptions import InputError
 
-COSTS, SEED = CostModel(), 1
+COSTS, SEED, BLOCK_HOURS = CostModel(), 1, 168.0
 HORIZONS, MULTIPLES, DELAYS = (12.0, 24.0, 48.0), (0.0, 1.0, 2.0), (0, 1, 2)
 # The default screen's largest leg is 1 % of what a coin trades in a day; legs are about 5,000 USD.
 TRADABLE_USD, LIQUID_USD = 500_000.0, 5_000_000.0
@@ -64,10 +64,10 @@ class EdgeStudy:
 
     @property
     def becomes_default(self) -> bool:
-        """Whether the chosen rule's interval is above 0 at once and at twice the slippage."""
+        """Whether the chosen rule's interval, of twelve weeks or more, is above 0 at once and at twice the slippage."""
         judged = self.table[(self.table["cut"] == "slippage") & (self.table["policy"] == CHOSEN)]
-        low = judged.set_index("value")["low_bps"].reindex(["1 ×", "2 ×"])
-        return bool((low > 0).all())
+        told = judged.set_index("value").reindex(["1 ×", "2 ×"])
+        return bool(((told["low_bps"] > 0) & (told["n_blocks"] >= FEWEST_BLOCKS)).all())
 
 
 def edge_study(data: Path, *, fit_until: pd.Timestamp, folder: Path | None = None, every: int = 6) -> EdgeStudy:
@@ -87,6 +87,7 @@ def edge_study(data: Path, *, fit_until: pd.Timestamp, folder: Path | None = Non
     accounts = [
         *_before(hourly, nested, chosen),
         *(row for policy in (MODEL, CHOSEN, RANDOM, RAW) for row in _judged(judged, policy, choices[policy], chosen)),
+        *_spot_against_perp(data, hourly, fit_until, every),
         *_by_liquidity(judged, choices, chosen, before),
         *_bar_lengths(data, folder, judged, chosen),
     ]
@@ -107,17 +108,10 @@ def _choices(market: Market, chosen: TradeRule) -> dict[str, pd.DataFrame]:
 
 
 def _model_choices(market: Market, judged: Market, fit_until: pd.Timestamp) -> pd.DataFrame:
-    """Return what the calibrated model takes of the judged candidates."""
+    """Return what the calibrated model takes of the judged candidates that pass the screen's gates."""
     settings, rows = market.settings, judged.rows
     gated = rows[(rows["p_value"] < settings.p_max) & (rows["zscore"].abs() >= settings.z_in)]
-    gated = gated.drop(columns="qualifies")
-    try:
-        model = EdgeModel.fit(market.rows, settings=settings, until=fit_until, rng=np.random.default_rng(SEED))
-    except InputError as problem:
-        print(f"no model, so it abstains: {problem}")
-        return gated.iloc[:0]
-    said = model.predict(gated, settings=settings, past=market.rows)
-    return gated.iloc[best_of_bars(gated["signal_time"], said["mean_net_bps"].to_numpy(), said["qualifies"].to_numpy())]
+    return model_choices(market.rows, gated, settings, fit_until, block_hours=BLOCK_HOURS, seed=SEED)
 
 
 def _before(hourly: Market, nested: NestedOptimisation, chosen: TradeRule) -> list[dict[str, object]]:
@@ -135,14 +129,22 @@ def _judged(judged: Market, policy: str, rows: pd.DataFrame, chosen: TradeRule) 
     own, n_bars = _hours(policy, chosen), judged.n_bars
     came = _came(judged, rows, own)
     yield _row("span", "judged", policy, came, n_bars)
-    for kind in ("perp_perp", "spot_perp"):
-        yield _row("kind", kind, policy, came[came["kind"] == kind], n_bars)
+    yield _row("kind", f"perp_perp, {own:g} h", policy, came, n_bars)
     for multiple in MULTIPLES:
         yield _row("slippage", f"{multiple:g} ×", policy, came, n_bars, multiple=multiple)
     for delay in DELAYS:
         yield _row("delay", f"{delay} bars", policy, _came(judged, rows, own, delay=delay), n_bars)
     for hours in HORIZONS:
         yield _row("horizon", f"{hours:g} h", policy, _came(judged, rows, hours), n_bars)
+
+
+def _spot_against_perp(data: Path, hourly: Market, fit_until: pd.Timestamp, every: int) -> Iterator[dict[str, object]]:
+    """Of the other kind of pair, for two holds; the rules tried are of perps and take none of it."""
+    told = carry_trades(data, hourly.bars, settings=hourly.settings, fit_until=fit_until, every=every, seed=SEED)
+    for one in told:
+        for policy, came in ((MODEL, one.model), (RANDOM, one.random), (RAW, one.top)):
+            value = f"spot_perp, {one.hours:g} h"
+            yield _row("kind", value, policy, came, one.n_bars, block_hours=one.block_hours)
 
 
 def _by_liquidity(
@@ -179,9 +181,11 @@ def _came(market: Market, rows: pd.DataFrame, hours: float, *, delay: int = 0) -
 
 
 def _row(
-    cut: str, value: str, policy: str, trades: pd.DataFrame, n_bars: int | None, *, multiple: float = 1.0
-) -> dict[str, object]:
-    found = account_of(trades, rng=np.random.default_rng(SEED), n_bars=n_bars, slippage_multiple=multiple)
+    cut: str, value: str, policy: str, trades: pd.DataFrame, n_bars: int | None, *, multiple: float = 1.0,
+    block_hours: float = BLOCK_HOURS,
+) -> dict[str, object]:  # fmt: skip
+    rng = np.random.default_rng(SEED)
+    found = account_of(trades, rng=rng, n_bars=n_bars, slippage_multiple=multiple, block_hours=block_hours)
     return {"cut": cut, "value": value, "policy": policy} | found.as_row()
 
 

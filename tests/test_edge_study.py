@@ -10,11 +10,11 @@ from benchmarks.edge_markets import resampled
 from benchmarks.edge_study import CHOSEN, FAMILY, MODEL, EdgeStudy
 
 
-def study(low_once: float, low_twice: float) -> EdgeStudy:
+def study(low_once: float, low_twice: float, *, weeks: int = 12) -> EdgeStudy:
     amounts = {"gross_bps": 40.0, "fee_bps": 9.0, "slippage_bps": 4.0, "funding_bps": -0.2, "worst_bps": -1500.0}
     rows = [
         {"cut": cut, "value": value, "policy": CHOSEN, "n": 1200, "none_share": 0.25, **amounts, "net_bps": 26.8}
-        | {"low_bps": low, "high_bps": 60.0}
+        | {"low_bps": low, "high_bps": 60.0, "n_blocks": weeks}
         for cut, value, low in (("slippage", "1 ×", low_once), ("slippage", "2 ×", low_twice), ("delay", "0 bars", 1.0))
     ]
     rows += [rows[0] | dict.fromkeys([*amounts, "net_bps", "low_bps", "high_bps"], float("nan"))]
@@ -31,6 +31,11 @@ def test_a_rule_becomes_the_default_only_above_nothing_at_once_and_at_twice_the_
     assert made.becomes_default is expected
     assert ("none qualifies" in verdict_text(made)) is not expected
     assert f"[{once:.0f}, 60] at 1 × slippage and [{twice:.0f}, 60] at 2 × slippage" in verdict_text(made)
+
+
+def test_an_interval_of_a_few_weeks_makes_no_default() -> None:
+    assert not study(5.0, 1.0, weeks=11).becomes_default
+    assert "of 11 weeks with a trade, so it does not" in verdict_text(study(5.0, 1.0, weeks=11))
 
 
 def test_tables_show_every_mean_with_its_interval_and_its_worst() -> None:

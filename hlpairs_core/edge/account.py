@@ -34,7 +34,9 @@ class Account:
     net : MeanAndTail
         Gross less costs plus funding, with the mean of the worst 5 %.
     low_bps, high_bps : float
-        90 % interval of the mean net, from whole blocks of time; NaN with fewer than two.
+        90 % interval of the mean net, from whole blocks of time; NaN with fewer than two, too narrow with few.
+    n_blocks : int
+        Blocks of time with a trade.
     """
 
     n: int
@@ -47,12 +49,14 @@ class Account:
     net: MeanAndTail
     low_bps: float
     high_bps: float
+    n_blocks: int
 
     def as_row(self) -> dict[str, Any]:
         """Return the numbers as a row of a table."""
         amounts = {f"{name}_bps": getattr(self, f"{name}_bps") for name in _PARTS}
         net = {"net_bps": self.net.mean, "worst_bps": self.net.worst_mean, "low_bps": self.low_bps}
-        return {"n": self.n, "none_share": self.none_share, **amounts, **net, "high_bps": self.high_bps}
+        interval = {"high_bps": self.high_bps, "n_blocks": self.n_blocks}
+        return {"n": self.n, "none_share": self.none_share, **amounts, **net, **interval}
 
 
 def account_of(
@@ -90,7 +94,8 @@ def account_of(
     net = parts["gross"] - parts["fee"] - parts["slippage"] + parts["funding"]
     known = np.isfinite(net)
     n = int(known.sum())
-    low, high = mean_interval(trades["signal_time"][known], net[known], rng=rng, block_hours=block_hours)
+    time = trades["signal_time"][known]
+    low, high = mean_interval(time, net[known], rng=rng, block_hours=block_hours)
     bars = trades["signal_time"].nunique()
     return Account(
         n=n,
@@ -100,6 +105,7 @@ def account_of(
         net=mean_and_tail(net[known]) if n else MeanAndTail(math.nan, math.nan, 0.05, 0),
         low_bps=low,
         high_bps=high,
+        n_blocks=int(time_blocks(time, hours=block_hours).max()) + 1 if n else 0,
     )
 
 

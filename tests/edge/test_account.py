@@ -24,6 +24,8 @@ def test_parts_add_up_and_slippage_is_multiplied() -> None:
     some = trades([12.0, 52.0, np.nan, -28.0], days=[0, 8, 9, 16])
     plain, twice = (account_of(some, rng=np.random.default_rng(1), n_bars=8, slippage_multiple=m) for m in (1.0, 2.0))
     assert (plain.n, plain.n_unknown, plain.none_share) == (3, 1, 0.5)
+    # Days 0, 8 and 16 lie in three weeks.
+    assert plain.n_blocks == 3
     assert (plain.gross_bps, plain.fee_bps, plain.slippage_bps, plain.funding_bps) == (12.0, 9.0, 4.0, 1.0)
     assert plain.net.mean == pytest.approx(0.0)
     assert plain.net.worst_mean == -40.0
