@@ -5,6 +5,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
@@ -224,7 +225,8 @@ class Selector:
 
 def _thin_coins(result: ScreenResult) -> list[str]:
     """Return the coins of the pairs that have failed on nothing else before their visible books were too thin."""
-    thin = result.candidates[[failed[:1] == ("slippage",) for failed in result.candidates["gates_failed"]]]
+    first = np.array([failed[:1] == ("slippage",) for failed in result.candidates["gates_failed"]], dtype=bool)
+    thin = result.candidates[first]
     thin = thin[thin["slippage_source"] == "book"].head(SHORTLIST)
     return _coins_of([], thin)
 
