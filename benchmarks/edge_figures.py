@@ -21,7 +21,7 @@ from benchmarks.walked import last_line
 TITLES = {
     "policies": ("Net of a trade, before and from the cut on", ("span",)),
     "costs": ("Net of a trade, by slippage and by bars of delay", ("slippage", "delay")),
-    "cuts": ("Net of a trade, by time stop, bar length and liquidity", ("horizon", "bars", "liquidity")),
+    "cuts": ("Net of a trade, by time stop, bar length, liquidity and kind", ("horizon", "bars", "liquidity", "kind")),
 }
 """Of each figure: title and cuts."""
 
@@ -188,7 +188,6 @@ def main() -> None:
         if given.figures is not None:
             given.figures.mkdir(parents=True, exist_ok=True)
             (given.figures / f"edge-{name}.svg").write_text(chart(found.study, name), encoding="utf-8")
-    print(_markdown("kind", _shown(found.study, "kind")), "\n")
     print(verdict_text(found.study))
     print(last_line({"n_tried": found.study.nested.n_tried, "becomes_default": found.study.becomes_default}))
 
