@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         largest_size_with_edge,
     )
     from hlpairs_core.edge import (
+        CalibratedEdge,
         Calibration,
         EdgeModel,
         calibration,
@@ -144,6 +145,7 @@ _HOME = {
     "BonferroniThreshold": "stats",
     "BootstrapInterval": "metrics",
     "BreakMonitor": "stats",
+    "CalibratedEdge": "edge",
     "Calibration": "edge",
     "Candidate": "screening",
     "CostModel": "costs",
@@ -258,6 +260,7 @@ __all__ = [
     "BonferroniThreshold",
     "BootstrapInterval",
     "BreakMonitor",
+    "CalibratedEdge",
     "Calibration",
     "Candidate",
     "CostModel",
