@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import FloatArray, IntArray, StrArray
+from hlpairs_core._typing import BoolArray, FloatArray, IntArray, StrArray
 from hlpairs_core.edge.features import noise_bps
 from hlpairs_core.edge.holds import longest_hold
 
@@ -42,7 +42,7 @@ def with_record(
         * ``record_share``: the share of their raw expectations that arrived, by least squares in units of the
           spread's noise, drawn towards 0 as by two trades of nothing; 0 without a trade
     """
-    past = _known(rows if past is None else past)
+    past = _known(rows if past is None else past[_is_of_pairs(past, rows)])
     trades, totals = _trades(past), _terms(past, horizon_hours)
     found = np.zeros((len(rows), 3))
     time = _microseconds(rows["signal_time"])
@@ -66,6 +66,19 @@ def trades_of_record(past: pd.DataFrame) -> pd.DataFrame:
     past = _known(past)
     chosen = [mine for mine, *_ in _trades(past).values()]
     return past.iloc[np.sort(np.concatenate(chosen))] if chosen else past
+
+
+def _is_of_pairs(past: pd.DataFrame, rows: pd.DataFrame) -> BoolArray:
+    """Return which of the earlier candidates are of a pair in `rows`: of many thousands, those of a bar are few."""
+    coins = pd.Index(pd.unique(pd.concat([rows["y"].astype(object), rows["x"].astype(object)])))
+    theirs, ours = (np.stack([_positions(one[leg], coins) for leg in ("y", "x")]) for one in (past, rows))
+    numbers = [legs.min(axis=0) * len(coins) + legs.max(axis=0) for legs in (theirs, ours)]
+    return np.asarray((theirs >= 0).all(axis=0) & np.isin(*numbers))
+
+
+def _positions(names: pd.Series, coins: pd.Index) -> IntArray:
+    codes, known = pd.factorize(names)
+    return np.asarray(coins.get_indexer(known)[codes], dtype=np.int64)
 
 
 def _known(past: pd.DataFrame) -> pd.DataFrame:

@@ -13,11 +13,12 @@ import pandas as pd
 from hlpairs_core.costs import CostModel
 from hlpairs_core.engine.edge_files import load_fit, save_fit
 from hlpairs_core.engine.edge_fit import Stage
-from hlpairs_core.engine.edge_walk import PART, EdgeJob, FittedEdge, Walked, fit_edge, walk_parts
+from hlpairs_core.engine.edge_parts import PART, EdgeJob
+from hlpairs_core.engine.edge_walk import FittedEdge, Walked, fit_edge, walk_parts
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.refit import Refitter
 from hlpairs_core.engine.state import State
-from hlpairs_core.exceptions import HlpairsError, InputError, StoreError
+from hlpairs_core.exceptions import HlpairsError, InputError, StoreError, StoreNotWritable
 from hlpairs_core.intervals import interval_duration
 from hlpairs_core.screening import ScreenSettings
 
@@ -101,7 +102,7 @@ class EdgeFits:
             self._state.problems.note(
                 "expected edge", f"the model could not be renewed: {error}", key=(bar, str(error))
             )
-            if isinstance(error, StoreError):
+            if isinstance(error, StoreError) and not isinstance(error, StoreNotWritable):
                 # What the worker may only pass over, the history sets aside when it reads it: then it is fetched anew.
                 await asyncio.to_thread(self._history.candles.read)
                 await asyncio.to_thread(self._history.funding.read)
