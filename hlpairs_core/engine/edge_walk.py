@@ -18,7 +18,7 @@ from hlpairs_core.engine.edge_parts import CADENCE, PART, EdgeJob, parts_of, rea
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings
-from hlpairs_core.store.files import store_errors
+from hlpairs_core.store.files import remove_left_over, store_errors
 
 __all__ = ["FittedEdge", "Walked", "fit_edge", "walk_parts"]
 
@@ -68,7 +68,7 @@ def walk_parts(job: EdgeJob) -> Walked:
     """
     walk = _walk(job)
     parts = parts_of(walk.panel, job)
-    _remove_others(job.walk)
+    _tidy(job.walk)
     done = min(len(parts), job.done + job.at_most)
     try:
         for first in parts[job.done : done]:
@@ -77,7 +77,8 @@ def walk_parts(job: EdgeJob) -> Walked:
         if not job.walk.exists():
             raise
         # Other rules made the parts, or prices and coins that are other ones by now.
-        _remove(job.walk)
+        with store_errors(job.walk):
+            shutil.rmtree(job.walk)
         walk.rows.clear()
         return Walked(0, len(parts), str(error))
     return Walked(done, len(parts))
@@ -135,12 +136,11 @@ def _too_short(n_bars: int, job: EdgeJob) -> str:
     )
 
 
-def _remove_others(walk: Path) -> None:
-    for other in walk.parent.iterdir() if walk.parent.is_dir() else ():
-        if other != walk and other.is_dir():
-            _remove(other)
-
-
-def _remove(folder: Path) -> None:
-    with store_errors(folder):
-        shutil.rmtree(folder)
+def _tidy(walk: Path) -> None:
+    """Remove walks that began at another time, and what a worker that was ended in the middle of a file has left."""
+    with store_errors(walk):
+        for other in walk.parent.iterdir() if walk.parent.is_dir() else ():
+            if other != walk and other.is_dir():
+                shutil.rmtree(other)
+    if walk.is_dir():
+        remove_left_over(walk)

@@ -187,13 +187,17 @@ def test_other_settings_walk_anew(open_fitted):
     assert len(world.parts) == 1
 
 
-def test_the_walk_of_an_earlier_year_is_removed(open_fitted):
+def test_the_walk_of_an_earlier_year_is_removed_and_what_a_crash_has_left(open_fitted):
     world = open_fitted()
     old = world.folder / "edge-walk" / "2024-01-01"
     old.mkdir()
     (old / "bars-0-0.parquet").write_bytes(b"")
+    (walk,) = {path.parent for path in world.folder.glob("edge-walk/*/*.parquet")} - {old}
+    half = walk / "bars-0-0.parquet.0123abcd.tmp"
+    half.write_bytes(b"")
     walk_parts(EdgeJob(folder=world.folder, bar=BAR, settings=SETTINGS, costs=CostModel(), at_most=0))
     assert not old.exists()
+    assert not half.exists()
     assert len(world.parts) == N_PARTS
 
 
