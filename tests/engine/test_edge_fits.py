@@ -16,7 +16,8 @@ from hlpairs_core.costs import CostModel
 from hlpairs_core.edge import EdgeModel, with_record
 from hlpairs_core.engine.edge_fits import TOO_OLD
 from hlpairs_core.engine.edge_parts import EdgeJob
-from hlpairs_core.engine.edge_walk import Walked, walk_parts
+from hlpairs_core.engine.edge_walk import Walked, fit_edge, walk_parts
+from hlpairs_core.engine.refit import Refitter, spawn_idle
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings
@@ -364,6 +365,23 @@ async def test_a_damaged_segment_is_told_and_set_aside_for_the_backfill(open_fit
     assert "counts as missing" in world.notes[0]
     assert not segment.exists()
     assert world.state.edge is not None
+
+
+async def test_the_idle_process_reads_the_store_itself_and_hands_the_model_back(open_fitted):
+    world, worker = open_fitted(), Refitter(spawn_idle)
+    job = EdgeJob(folder=world.folder, bar=BAR, settings=SETTINGS, costs=CostModel(), at_most=1)
+    await world.fits.load()
+    try:
+        assert await worker.call(walk_parts, job) == Walked(1, N_PARTS)
+        found = await worker.call(fit_edge, job)
+    finally:
+        worker.close()
+    kept = world.state.edge
+    pd.testing.assert_frame_equal(found.edge.past, kept.past, check_dtype=False, check_categorical=False)
+    pd.testing.assert_frame_equal(
+        found.edge.models["perp_perp"].report(), kept.models["perp_perp"].report(), check_dtype=False
+    )
+    assert found.closed_at == BAR + HOUR
 
 
 async def test_in_an_engine_the_fit_waits_for_the_backfill_and_its_state_is_served(make_world):
