@@ -36,7 +36,7 @@ PARTS = {
     "q-values": ("multiplicity.py", "benjamini_yekutieli"),
     "costs and expected edge": ("priced.py", "price_pairs"),
     "volume, volatility, funding": ("priced.py", "coin_facts"),
-    "features of candidates": ("walk_features.py", "describe_candidates"),
+    "features of candidates": ("features.py", "describe_candidates"),
 }
 
 Rows = list[tuple[str, str]]

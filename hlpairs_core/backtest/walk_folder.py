@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hlpairs_core.backtest.walk_screen import BARS, DECISIONS, BarRange, WalkRules
+from hlpairs_core.backtest.walk_screen import BARS, BarRange, WalkRules
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
 from hlpairs_core.market.panel import ARRAYS
+from hlpairs_core.screening.signals import SIGNALS
 from hlpairs_core.store.files import write_atomically
 
 __all__ = ["WalkFolder"]
@@ -107,7 +108,7 @@ class WalkFolder:
         return next(iter(sorted(self.path.glob(f"{_name(task)}-*.parquet"))), None)
 
     def _refuse_columns(self, path: Path, names: list[str]) -> None:
-        other = [*(set(names) - set(DECISIONS)), *(set(DECISIONS) - set(names))]
+        other = [*(set(names) - set(SIGNALS)), *(set(SIGNALS) - set(names))]
         if other:
             raise InputError(
                 f"{path} has unknown columns or lacks some ({', '.join(sorted(other))}): another version wrote it; "
@@ -148,7 +149,7 @@ def _fingerprints(task: BarRange) -> dict[str, str]:
 
 
 def _decoded(table: pa.Table, counts: list[list[Any]], task: BarRange) -> Part:
-    rows = table.to_pandas()[list(DECISIONS)]
+    rows = table.to_pandas()[list(SIGNALS)]
     for leg in ("y", "x"):
         rows[leg] = rows[leg].cat.set_categories(list(task.panel.coins))
     bars = pd.DataFrame(counts, columns=list(BARS))

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import BoolArray, FloatArray, IntArray, StrArray
-from hlpairs_core.backtest.walk_features import FEATURES, describe_candidates
 from hlpairs_core.costs import CostModel, check_number
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings
@@ -15,29 +13,13 @@ from hlpairs_core.screening.gates import screen_gates
 from hlpairs_core.screening.liquidity import bars_per_day
 from hlpairs_core.screening.pairs import PairTests, cointegration_tests
 from hlpairs_core.screening.priced import Columns, coin_facts, leg_costs, price_pairs, signal_zscores
+from hlpairs_core.screening.signals import no_signals, signal_columns, signal_frame
 from hlpairs_core.screening.universe import CoinChecks
 
-__all__ = ["BARS", "DECISIONS", "BarRange", "LooseGates", "WalkRules", "bars_read", "screen_bars"]
-
-_TESTED = ("alpha", "beta", "sigma", "p_value", "q_value", "t_stat", "half_life_hours", "r_squared", "correlation")
-_EXPECTED = {
-    "gross_bps": "expected_gross_bps",
-    "fee_bps": "expected_fee_bps",
-    "slippage_bps": "expected_slippage_bps",
-    "funding_bps": "expected_funding_bps",
-    "net_edge_bps": "expected_net_bps",
-    "hold_hours": "expected_hold_hours",
-}
-DECISIONS = (
-    "kind", "signal_time", "y", "x", "side_y", "side_x", *_TESTED, "zscore", *FEATURES, *_EXPECTED.values(),
-    "capacity_usd", "qualifies", "is_top",
-)  # fmt: skip
-"""Columns of a candidate that are known at its signal bar."""
+__all__ = ["BARS", "BarRange", "LooseGates", "WalkRules", "bars_read", "screen_bars"]
 
 BARS = ("signal_time", "n_coins", "n_pairs", "n_tests", "expected_by_luck", "n_candidates", "n_qualifying")
 """Columns of the table of signal bars."""
-
-_KINDS, _SIDES = ("perp_perp", "spot_perp"), ("long", "short")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +74,7 @@ def bars_read(settings: ScreenSettings) -> int:
 
 
 def screen_bars(task: BarRange) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Screen the signal bars of a range; return the candidates (`DECISIONS`) and the bars (`BARS`)."""
+    """Screen the signal bars of a range; return the candidates (`SIGNALS`) and the bars (`BARS`)."""
     n_read = bars_read(task.rules.settings)
     found = [_screen_bar(task.panel.rows(max(0, bar + 1 - n_read), bar + 1), task.rules) for bar in task.bars]
     times = (task.panel.time[list(task.bars)] + (task.panel.closed_at - task.panel.time[-1])).as_unit("ms")
@@ -100,7 +82,7 @@ def screen_bars(task: BarRange) -> tuple[pd.DataFrame, pd.DataFrame]:
     counts.insert(0, "signal_time", times)
     columns = {name: np.concatenate([rows[name] for rows, _ in found]) for name in found[0][0]}
     bar = np.repeat(np.arange(len(found)), counts["n_candidates"])
-    return _frame(columns, times[bar], task.panel.coins), counts
+    return signal_frame(columns, times[bar], task.panel.coins), counts
 
 
 def _screen_bar(panel: Panel, rules: WalkRules) -> tuple[Columns, tuple[Any, ...]]:
@@ -108,7 +90,7 @@ def _screen_bar(panel: Panel, rules: WalkRules) -> tuple[Columns, tuple[Any, ...
     settings = rules.settings
     eligible = np.flatnonzero(CoinChecks.of(panel, settings).eligible)
     if len(eligible) < 2:
-        return _NOTHING, (len(eligible), 0, 0, 0.0, 0, 0)
+        return no_signals(), (len(eligible), 0, 0, 0.0, 0, 0)
     from hlpairs_core.stats import expected_false_positives
 
     known = panel.select([panel.coins[i] for i in eligible])
@@ -132,53 +114,4 @@ def _candidates(known: Panel, every: PairTests, rules: WalkRules) -> Columns:
     priced = price_pairs(tests, zscore, facts, legs, known.closed_at, settings=settings, costs=costs)
     judged = screen_gates(priced | {"p_value": tests.p_value, "reason": tests.reason}, settings)
     qualifies = ~np.any([gate.failed for gate in judged], axis=0)
-    names = np.array(known.coins)
-    return {
-        "y": tests.y,
-        "x": tests.x,
-        "short_y": priced["side_y"] == "short",
-        "short_x": priced["side_x"] == "short",
-        **{name: getattr(tests, name) for name in _TESTED},
-        "zscore": zscore,
-        **describe_candidates(known, tests, zscore, facts, settings),
-        **{ours: priced[theirs] for theirs, ours in _EXPECTED.items()},
-        "capacity_usd": priced["capacity_usd"],
-        "qualifies": qualifies,
-        "is_top": _is_top(qualifies, priced["net_edge_bps"], names[tests.y], names[tests.x]),
-    }
-
-
-def _is_top(qualifies: BoolArray, net: FloatArray, y: StrArray, x: StrArray) -> BoolArray:
-    """Mark the qualifying pair with the largest net edge; ties go by name, as in the screen's ranking."""
-    top = np.zeros(len(net), dtype=bool)
-    rows = np.flatnonzero(qualifies)
-    if len(rows):
-        top[rows[np.lexsort((x[rows], y[rows], -net[rows]))[0]]] = True
-    return top
-
-
-_WHOLE = dict.fromkeys(("y", "x"), np.int64)
-_TRUE_OR_FALSE = dict.fromkeys(("short_y", "short_x", "qualifies", "is_top"), np.bool_)
-_NUMBERS = (*_TESTED, "zscore", *FEATURES, *_EXPECTED.values(), "capacity_usd")
-_NOTHING: Columns = {
-    name: np.empty(0, dtype=(_WHOLE | _TRUE_OR_FALSE).get(name, np.float64))
-    for name in ("y", "x", "short_y", "short_x", *_NUMBERS, "qualifies", "is_top")
-}
-
-
-def _frame(columns: Columns, times: pd.DatetimeIndex, coins: tuple[str, ...]) -> pd.DataFrame:
-    """Return the rows as a table; names and words are categories, because there are few of them."""
-
-    def words(codes: "IntArray | BoolArray", known: tuple[str, ...]) -> pd.Categorical:
-        return pd.Categorical.from_codes(codes.astype(np.int64), categories=list(known))
-
-    names = {
-        "kind": words(np.zeros(len(times), dtype=np.int64), _KINDS),
-        "signal_time": times,
-        "y": words(columns["y"], coins),
-        "x": words(columns["x"], coins),
-        "side_y": words(columns["short_y"], _SIDES),
-        "side_x": words(columns["short_x"], _SIDES),
-    }
-    numbers = {name: columns[name].astype(np.float64) for name in _NUMBERS}
-    return pd.DataFrame(names | numbers | {name: columns[name] for name in ("qualifies", "is_top")})[list(DECISIONS)]
+    return signal_columns(known, tests, priced, facts, qualifies, settings)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from hlpairs_core.edge.model import EdgeModel
+from hlpairs_core.edge.prediction import PREDICTED
 from hlpairs_core.screening import ScreenSettings
 
 __all__ = ["CalibratedEdge"]
@@ -14,10 +15,6 @@ __all__ = ["CalibratedEdge"]
 _RECORDS = (
     "kind", "signal_time", "y", "x", "exit_time", "expected_gross_bps", "realised_gross_bps", "realised_funding_bps",
     "spread_vol_bps",
-)  # fmt: skip
-_PREDICTED = (
-    "mean_net_bps", "standard_error_bps", "lower_net_bps", "qualifies", "low_net_bps", "high_net_bps",
-    "gain_probability", "deviation_bps", "worst_net_bps", "share",
 )  # fmt: skip
 
 
@@ -66,7 +63,7 @@ class CalibratedEdge:
         InputError
             As `EdgeModel.predict`.
         """
-        said = pd.DataFrame(np.nan, index=rows.index, columns=list(_PREDICTED)).assign(qualifies=False)
+        said = pd.DataFrame(np.nan, index=rows.index, columns=list(PREDICTED)).assign(qualifies=False)
         for kind, model in self.models.items():
             mine = (rows["kind"] == kind).to_numpy()
             if mine.any():

@@ -8,7 +8,8 @@ import pandas as pd
 from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.edge.blocks import block_counts, purged_folds
 from hlpairs_core.edge.choice import LEVEL_Z, Arrival, arrival, best_of_bars
-from hlpairs_core.edge.features import FORMS
+from hlpairs_core.edge.features import FORMS, forms_of
+from hlpairs_core.edge.grid import kind_of
 from hlpairs_core.edge.holds import longest_hold
 from hlpairs_core.edge.income import BlockSums, Design, prior_precision, shares
 from hlpairs_core.edge.outcomes import OutcomeShape
@@ -25,10 +26,12 @@ _ERRORS = 2.0
 class Expected:
     """Of N candidates: mean income and its standard error, the share of the raw gross expected, the spread's noise.
 
-    The standard error is NaN where nothing is known of the income, and the mean is 0 there.
+    ``funding_bps`` is the part of the income that is funding. The standard error is NaN where nothing is known of the
+    income, and the mean is 0 there.
     """
 
     income_bps: FloatArray
+    funding_bps: FloatArray
     standard_error_bps: FloatArray
     share: FloatArray
     noise_bps: FloatArray
@@ -85,7 +88,8 @@ def fit_cell(
     rows: pd.DataFrame, blocks: IntArray, *, horizon_hours: float, bar_hours: float, rng: np.random.Generator
 ) -> Cell:
     """Choose the simplest form that predicts, fit it, and see out of fold what its choices would have brought."""
-    designs = {name: Design.of(rows, terms, horizon_hours=horizon_hours) for name, terms in FORMS.items()}
+    kind = kind_of(rows)
+    designs = {name: Design.of(rows, terms, horizon_hours=horizon_hours) for name, terms in forms_of(kind).items()}
     usable, known = _usable(designs)
     kept = rows[known]
     designs = {name: designs[name].take(known) for name in usable}
@@ -99,7 +103,9 @@ def fit_cell(
     form, tried = _simplest(trials, numbers)
     design, trial = designs[form], trials[form]
     weights, covariance = _fitted(design, FORMS[form], numbers, together, rng)
-    came = _arrived(kept, design, trial, numbers, rng)
+    # There is little to choose among few coins: the best of every bar counts, whether it would have paid or not.
+    chosen = trial.judged if kind == "spot_perp" else trial.qualifies
+    came = _arrived(kept, design, trial, chosen, numbers, rng)
     outcome = design.income - came.share * trial.income
     return Cell(
         form=form,
@@ -190,7 +196,14 @@ def _expected(
     variance = factor**2 * of_weights + of_factor + lot
     # No variance is no certainty: nothing was learned, so nothing is known of how wrong the mean is.
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
-    return Expected(factor * income * design.noise_bps, error * design.noise_bps, share, design.noise_bps)
+    noise = design.noise_bps
+    of_funding = _are_funding(terms)
+    funding = design.terms[:, of_funding] @ weights[of_funding]
+    return Expected(factor * income * noise, factor * funding * noise, error * noise, share, noise)
+
+
+def _are_funding(terms: tuple[str, ...]) -> BoolArray:
+    return np.array([name.startswith("funding") for name in terms], dtype=bool)
 
 
 def _raw(rows: pd.DataFrame, design: Design) -> FloatArray:
@@ -199,7 +212,7 @@ def _raw(rows: pd.DataFrame, design: Design) -> FloatArray:
 
 def _share(design: Design, terms: tuple[str, ...], weights: FloatArray, raw: FloatArray) -> FloatArray:
     """Return the share of the raw gross that is expected, within 0 and 1."""
-    of_gross = np.array([name != "funding" for name in terms], dtype=bool)
+    of_gross = ~_are_funding(terms)
     pulled = design.terms[:, of_gross] @ weights[of_gross]
     return np.asarray(np.clip(np.divide(pulled, raw, out=np.zeros_like(raw), where=raw > 0), 0.0, 1.0))
 
@@ -225,6 +238,13 @@ def _simplest(trials: dict[str, _Trial], blocks: IntArray) -> tuple[str, dict[st
     return chosen, {name: float(gain.sum()) for name, gain in gains.items()}
 
 
-def _arrived(rows: pd.DataFrame, design: Design, trial: _Trial, blocks: IntArray, rng: np.random.Generator) -> Arrival:
-    chosen = best_of_bars(rows["signal_time"], trial.net_bps, trial.qualifies)
+def _arrived(
+    rows: pd.DataFrame,
+    design: Design,
+    trial: _Trial,
+    allowed: BoolArray,
+    blocks: IntArray,
+    rng: np.random.Generator,
+) -> Arrival:
+    chosen = best_of_bars(rows["signal_time"], trial.net_bps, allowed)
     return arrival(trial.income[chosen], design.income[chosen], blocks[chosen], rng=rng, draws=_DRAWS)

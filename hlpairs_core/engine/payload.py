@@ -10,6 +10,8 @@ from typing import Literal, TypedDict
 
 __all__ = [
     "Bar",
+    "Believed",
+    "EdgeModelSaid",
     "Funnel",
     "Loading",
     "LuckOfBest",
@@ -36,36 +38,64 @@ class Sparkline(TypedDict):
     z: list[float]
 
 
+class Believed(TypedDict):
+    """What a model that was fitted on trades which are over says of one pair; it is asked about pairs at entry."""
+
+    mean_net_bps: float | None  # expected net edge at the newest mids
+    lower_net_bps: float | None  # what that is above with 90 %; null where nothing was learned
+    mean_net_usd: float | None
+    signal_mean_net_bps: float | None  # at the close of the last closed bar
+    signal_lower_net_bps: float | None  # above 0: the pair qualifies
+    low_net_bps: float | None  # 90 % range of this one trade, at that close
+    high_net_bps: float | None
+    gain_probability: float | None
+    deviation_bps: float | None  # standard deviation of the trade
+    worst_net_bps: float | None  # mean of its worst 5 %
+    gross_share: float | None  # how much of the projected reversion is expected to arrive
+    funding_share: float | None  # and of the projected funding
+
+
 class Row(TypedDict):
     """One pair, selected and fitted at the last closed bar, marked with the newest mids."""
 
-    y: str
+    kind: Literal["perp_perp", "spot_perp"]  # two perpetuals, or spot (y) and the perpetual of the same coin
+    y: str  # names on the wire
     x: str
+    spot_token: str  # what y is called where it is spot, such as UBTC; else empty
     side_y: Literal["long", "short"]
     side_x: Literal["long", "short"]
     same_side: bool  # β < 0: both legs lie on one side of the market
     beta: float  # ratio of notionals, x to y
     zscore: float | None  # now: newest mids; null where a mid is missing
     signal_zscore: float | None  # at the close of the last closed bar: what the selection saw
-    mark_state: Literal["entry", "faded", "reverted", "crossed", "unknown"]  # where z stands now
+    mark_state: Literal["entry", "faded", "reverted", "crossed", "unknown", "held"]  # where z stands; held: spot
     p_value: float | None
     q_value: float | None  # Benjamini-Yekutieli over all tested pairs
     correlation: float | None
     half_life_hours: float | None
     hold_hours: float | None  # expected
-    gross_bps: float | None  # expected reversion, before costs, at the newest mids
+    gross_bps: float | None  # projected reversion, before costs, at the newest mids
     fee_bps: float
     slippage_bps: float | None
     slippage_source: Literal["book", "model"]
     funding_bps: float | None  # over the expected hold
     funding_bps_per_hour: float | None
-    net_edge_bps: float | None
+    net_edge_bps: float | None  # projected
     net_edge_usd: float | None
     signal_net_edge_bps: float | None  # at the close of the last closed bar
+    believed: Believed | None  # what of that can be believed; null where no model was asked
     notional_usd: float  # gross
     notional_y_usd: float
     notional_x_usd: float
     capacity_usd: float | None  # largest gross notional within the caps
+    margin_usd: float | None  # tied up at the settings' leverage
+    capital_usd: float | None  # the same, and spot that is paid in full
+    liquidation_distance_y: float | None  # move of y's price, a fraction, at which the exchange closes the leg
+    liquidation_distance_x: float | None
+    break_even_z: float | None  # from where on what is believed of the reversion pays all costs
+    largest_size_usd: float | None  # up to where it does
+    maker_cost_bps: float | None  # of the round trip with resting orders, in place of fees and slippage
+    maker_unfilled: float | None  # share of bars in which not both opening orders would have been filled
     qualifies: bool
     misses: list[str]  # sentences: why it does not qualify, most telling first; empty when it does
     sparkline: Sparkline
@@ -107,6 +137,8 @@ class Funnel(TypedDict):
     pairs_at_entry: int
     pairs_positive_edge: int
     pairs_qualifying: int
+    carry_pairs: int  # spot pairs held against their perpetuals, beside all those
+    carry_qualifying: int
 
 
 class LuckOfBest(TypedDict):
@@ -155,6 +187,16 @@ class Settings(TypedDict):
     taker_fee_bps: float
 
 
+class EdgeModelSaid(TypedDict):
+    """The model behind the believed edges, and how far its next fit is."""
+
+    stage: Literal["waiting", "walking", "fitting", "fitted", "too short", "failed"]
+    text: str  # for people
+    done: int
+    total: int
+    fitted_at: str | None  # close of the last bar that it knows; null without a model
+
+
 class TopPayload(TypedDict):
     """Answer of ``GET /pairs/top``.
 
@@ -167,7 +209,7 @@ class TopPayload(TypedDict):
     sideB: Literal["long", "short"] | None
     beta: float | None
     zscore: float | None
-    expected_edge_bps: float | None
+    expected_edge_bps: float | None  # the believed mean where a model was asked, else the projection
     funding_bps_h: float | None
     fee_bps: float | None
     slippage_bps: float | None
@@ -183,6 +225,7 @@ class TopPayload(TypedDict):
     runners_up: list[Row]
     funnel: Funnel | None
     luck: LuckOfBest | None
+    edge_model: EdgeModelSaid | None
     loading: Loading | None
     problems: list[Problem]
     settings: Settings

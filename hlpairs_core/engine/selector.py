@@ -5,9 +5,11 @@ import dataclasses
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
+from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.engine.books import Books
 from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.history import History
@@ -77,6 +79,8 @@ class Selector:
         self._duration = interval_duration(settings.interval)
         self.books: dict[str, OrderBook] = {}
         self._priced_at: pd.Timestamp | None = None
+        self._edge: CalibratedEdge | None = None
+        self._edge_bar: pd.Timestamp | None = None
 
     def first_bar(self, last: pd.Timestamp) -> pd.Timestamp:
         """Return the open of the first bar that a screen of the bar `last` looks at."""
@@ -145,7 +149,22 @@ class Selector:
             raise ExchangeError(f"the exchange has no candle yet of the bar that closed at {closed_at:%Y-%m-%d %H:%M}")
         funding = await asyncio.to_thread(self._history.funding_of_bars, coins, first, last)
         best = max(self._shortlist * 2 ** (PASSES_AT_MOST - 1), RUNNERS_UP + 1)
-        return ScreenJob(candles, funding, last + self._duration, self._settings, self._costs, self._market(), best)
+        return ScreenJob(
+            candles,
+            funding,
+            last + self._duration,
+            self._settings,
+            self._costs,
+            self._market(),
+            best,
+            self._edge_of(last),
+        )
+
+    def _edge_of(self, bar: pd.Timestamp) -> CalibratedEdge | None:
+        """Return what says what can be believed at a bar: all screens of one bar ask the same."""
+        if bar != self._edge_bar:
+            self._edge, self._edge_bar = self._state.edge, bar
+        return self._edge
 
     def _market(self) -> MarketState:
         now = self._clock()
@@ -159,10 +178,11 @@ class Selector:
 
         Asking for the books of all coins would cost most of a minute's weight: those that the feed brings are there,
         others are asked for where they count. A book may sink the pair that asked for it, and the next one in the
-        lead has to be priced from books as well.
+        lead has to be priced from books as well. Where the visible levels do not hold a leg, aggregated ones beyond
+        them are asked for before it is refused.
         """
         books, seconds = self._books_at(job), 0.0
-        asked = set(books)
+        asked, deepened = set(books), set[str]()
         for turn in range(PASSES_AT_MOST):
             market = dataclasses.replace(job.market, books=books)
             screened = await self._refitter.run(dataclasses.replace(job, market=market))
@@ -170,7 +190,10 @@ class Selector:
             lead = result.top or result.nearest_miss
             leaders = [lead.y, lead.x] if lead is not None else []
             self._state.shortlist = tuple(_coins_of(leaders, result.candidates.head(self._shortlist)))
-            if asked.issuperset(leaders):
+            thin = {coin: books[coin] for coin in _thin_coins(result) if coin in books and coin not in deepened}
+            books.update(await self._shelf.deepen(thin, Priority.URGENT))
+            deepened.update(thin)
+            if asked.issuperset(leaders) and not thin:
                 break
             # Twice as many pairs each time: where books sink one leader after the other, it does not take long.
             more = _coins_of(leaders, result.candidates.head(self._shortlist * 2**turn))
@@ -198,6 +221,14 @@ class Selector:
             self._metrics.top_abs_zscore.observe(abs(lead.zscore))
         if before is not None and _top_pair(before.result) != _top_pair(result):
             self._metrics.top_changes.inc()
+
+
+def _thin_coins(result: ScreenResult) -> list[str]:
+    """Return the coins of the pairs that have failed on nothing else before their visible books were too thin."""
+    first = np.array([failed[:1] == ("slippage",) for failed in result.candidates["gates_failed"]], dtype=bool)
+    thin = result.candidates[first]
+    thin = thin[thin["slippage_source"] == "book"].head(SHORTLIST)
+    return _coins_of([], thin)
 
 
 def _coins_of(first: list[str], pairs: pd.DataFrame) -> list[str]:

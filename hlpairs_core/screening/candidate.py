@@ -11,15 +11,20 @@ __all__ = ["CANDIDATE_COLUMNS", "Candidate"]
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One tested pair: what a screen found at one closed bar. The columns of `ScreenResult.candidates`.
+    """One pair: what a screen found at one closed bar. The columns of `ScreenResult.candidates`.
 
     All ``*_bps`` are basis points of gross notional (both legs together); costs are positive, funding is
     positive when received. NaN is unknown.
 
     Attributes
     ----------
+    kind : {"perp_perp", "spot_perp"}
+        Two perpetuals, tested for cointegration; or spot (y) and the perpetual of the same coin (x), held to the
+        horizon for its funding: what only a test has is NaN there, and `alpha` 0, `beta` 1.
     y, x : str
-        The explained coin and its hedge.
+        The explained coin and its hedge; names on the wire, such as ``@142`` of spot.
+    spot_token : str
+        Base token of y where that is spot, such as ``UBTC``; else empty.
     side_y, side_x : {"long", "short"}
         y is sold when z > 0 and bought otherwise; x the other way round, or the same way where β < 0.
     same_side : bool
@@ -60,7 +65,7 @@ class Candidate:
         The exchange's running estimate, the mean of the last 24 hours' stamps, or an assumption for at least
         one leg.
     net_edge_bps : float
-        ``gross - fee - slippage + funding``.
+        ``gross - fee - slippage + funding``: a projection of the fit window, see `mean_net_bps`.
     notional_y_usd, notional_x_usd : float
         Of the legs (USD, positive); they add up to the settings' notional.
     capacity_usd : float
@@ -70,13 +75,40 @@ class Candidate:
     misses : tuple of str
         Why not, most telling first.
     gates_failed : tuple of str
-        Names of the gates behind `misses`, of `GATES`.
+        Names of the gates behind `misses`, of `GATES`; of `CARRY_GATES` for spot.
     calibrated : bool
-        Whether the expectation was checked against later, untouched data.
+        Whether a model that was fitted on later, untouched data was asked about this pair. It is asked about pairs
+        at entry; the numbers below are NaN for the others, and where it does not know.
+    mean_net_bps, standard_error_bps, lower_net_bps : float
+        Calibrated mean of the net edge, its standard error, and what it is above with 90 %: above 0, the pair
+        qualifies. Error and bound are NaN where nothing was learned; the mean is less the costs alone there.
+    low_net_bps, high_net_bps : float
+        90 % range of this one trade.
+    gain_probability : float
+        Chance that it ends above 0.
+    deviation_bps, worst_net_bps : float
+        Standard deviation of the trade, and mean of its worst 5 %.
+    gross_share, funding_share : float
+        Of ``gross_bps`` and of ``funding_bps``, how much is expected to arrive:
+        ``mean_net = gross_share gross + funding_share funding - fee - slippage``.
+    margin_usd, capital_usd : float
+        What the trade ties up at the settings' leverage.
+    liquidation_distance_y, liquidation_distance_x : float
+        Move of the leg's price, as a fraction, at which the exchange closes it (isolated margin, before fees and
+        funding); -1 or less for a long leg that cannot be closed, NaN where the coin's maximum leverage is unknown.
+    break_even_z : float
+        Size of z from which what is believed of the reversion pays all costs; NaN where nothing reverts.
+    largest_size_usd : float
+        Gross notional up to which it does, by both books, else by the slippage model; NaN for pairs not at entry.
+    maker_cost_bps, maker_unfilled : float
+        Costs of the round trip with resting orders, in place of fees and slippage, and the share of bars of the window
+        in which not both opening orders would have been filled; NaN for pairs not at entry. See `maker_round_trip`.
     """
 
+    kind: Literal["perp_perp", "spot_perp"]
     y: str
     x: str
+    spot_token: str
     side_y: Side
     side_x: Side
     same_side: bool
@@ -108,6 +140,24 @@ class Candidate:
     misses: tuple[str, ...]
     gates_failed: tuple[str, ...]
     calibrated: bool
+    mean_net_bps: float
+    standard_error_bps: float
+    lower_net_bps: float
+    low_net_bps: float
+    high_net_bps: float
+    gain_probability: float
+    deviation_bps: float
+    worst_net_bps: float
+    gross_share: float
+    funding_share: float
+    margin_usd: float
+    capital_usd: float
+    liquidation_distance_y: float
+    liquidation_distance_x: float
+    break_even_z: float
+    largest_size_usd: float
+    maker_cost_bps: float
+    maker_unfilled: float
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
@@ -115,9 +165,19 @@ class Candidate:
         return cls(**{name: _plain(row[name]) for name in CANDIDATE_COLUMNS})
 
     @property
+    def name_y(self) -> str:
+        """What people call y: ``UBTC spot`` for spot."""
+        return f"{self.spot_token} spot" if self.spot_token else self.y
+
+    @property
+    def expected_net_bps(self) -> float:
+        """What to expect: the calibrated mean where a model was asked, else the projection."""
+        return self.mean_net_bps if self.calibrated else self.net_edge_bps
+
+    @property
     def net_edge_usd(self) -> float:
         """Expected net edge of the settings' notional (USD)."""
-        return self.net_edge_bps * (self.notional_y_usd + self.notional_x_usd) / 1e4
+        return self.expected_net_bps * (self.notional_y_usd + self.notional_x_usd) / 1e4
 
 
 CANDIDATE_COLUMNS = tuple(field.name for field in fields(Candidate))

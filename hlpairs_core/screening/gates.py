@@ -11,10 +11,10 @@ from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.wording import digits_to_exceed, stated, told_apart
 
-__all__ = ["GATES", "Gate", "collect_misses", "names_of_failed", "screen_gates"]
+__all__ = ["GATES", "Gate", "collect_misses", "doubt", "names_of_failed", "screen_gates"]
 
 GATES = ("cointegrated", "entry", "reversion", "funding", "slippage", "edge", "capacity", "order", "leverage")
-"""Names of the gates, in the order in which a failure tells most."""
+"""Names of the gates of two perpetuals, in the order in which a failure tells most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Gate:
     sentence: Callable[[int], str]
 
 
-def screen_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Gate]:
+def screen_gates(column: Mapping[str, Any], settings: ScreenSettings, *, calibrated: bool = False) -> list[Gate]:
     """Judge all pairs by every gate, in the order in which a failure tells most.
 
     Parameters
@@ -48,6 +48,9 @@ def screen_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Ga
         coins whose rate is unknown).
     settings : ScreenSettings
         The thresholds.
+    calibrated : bool
+        Whether a model says what can be believed: the columns have ``is_signal`` (which pairs it was asked about)
+        and the numbers of a forecast.
     """
     return [
         _cointegrated(column, settings),
@@ -55,7 +58,7 @@ def screen_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Ga
         _reversion(column),
         _funding(column),
         _slippage(column),
-        _edge(column),
+        _believed_edge(column) if calibrated else _edge(column),
         _capacity(column, settings),
         _order(column),
         _leverage(column, settings),
@@ -151,6 +154,29 @@ def _edge(column: _Columns) -> Gate:
         return f"{costs} bps exceed the expected reversion {income} bps"
 
     return Gate("edge", np.asarray(column["net_edge_bps"] <= 0), sentence)
+
+
+def _believed_edge(column: _Columns) -> Gate:
+    """A pair at entry needs a mean above 0 with 90 %; others fail on what they have failed on, and on a raw edge."""
+    mean, lower, share = (column[name].tolist() for name in ("mean_net_bps", "lower_net_bps", "gross_share"))
+    asked, raw = column["is_signal"], _edge(column)
+
+    def sentence(i: int) -> str:
+        if not asked[i]:
+            return raw.sentence(i)
+        return doubt(mean[i], lower[i], f"{share[i]:.0%} of the projected reversion is expected to arrive")
+
+    failed = np.where(asked, ~(column["lower_net_bps"] > 0), raw.failed)
+    return Gate("edge", failed, sentence)
+
+
+def doubt(mean_bps: float, lower_bps: float, arrives: str) -> str:
+    """Return why a believed edge is not enough; `arrives` says how much of the projection is."""
+    if np.isnan(mean_bps):
+        return "what can be believed of its expectation is unknown: there is no model for it, or no number"
+    if np.isnan(lower_bps):
+        return f"nothing of such expectations has arrived so far: {mean_bps:.1f} bps are left after costs"
+    return f"{arrives}: net {mean_bps:.1f} bps, above {lower_bps:.1f} with 90 %, which is not above 0"
 
 
 def _capacity(column: _Columns, settings: ScreenSettings) -> Gate:

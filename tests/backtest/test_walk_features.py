@@ -8,10 +8,10 @@ import pytest
 import statsmodels.api as sm
 
 from hlpairs_core.backtest import walk_forward
-from hlpairs_core.backtest.walk_features import half_life_bounds, signal_age
 from hlpairs_core.costs import CostModel
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings, day_notional_usd
+from hlpairs_core.screening.features import half_life_bounds, signal_age
 from hlpairs_core.stats import reversion_pairs
 
 WINDOW = 80

@@ -24,6 +24,22 @@ def test_the_weight_of_funding_is_that_of_its_pages(rows, weight):
     assert funding_weight((NOON - (rows - 1) * HOUR, NOON)) == weight
 
 
+def _one_at_a_time(world):
+    """Several at once ask in whatever order their threads come back in."""
+    return Filler(
+        world.client,
+        budget=world.budget,
+        history=world.history,
+        contexts=world.contexts,
+        state=world.state,
+        eligible=world.bars.eligible,
+        window_start=world.selector.first_bar,
+        at_a_time=1,
+        clock=world.clock,
+        sleep=world.sleep,
+    )
+
+
 async def test_nothing_is_fetched_before_the_first_screen(world):
     await world.contexts.refresh()
     world.wire.asked.clear()
@@ -36,18 +52,7 @@ async def test_funding_of_the_window_comes_first_then_all_candles_then_all_fundi
     world = await make_world(n_coins=3)
     await world.bars.step()
     world.wire.asked.clear()
-    filler = Filler(
-        world.client,
-        budget=world.budget,
-        history=world.history,
-        contexts=world.contexts,
-        state=world.state,
-        eligible=world.bars.eligible,
-        window_start=world.selector.first_bar,
-        at_a_time=1,
-        clock=world.clock,
-        sleep=world.sleep,
-    )
+    filler = _one_at_a_time(world)
     world.naps.clear()
     while not world.naps:
         await filler.step()
@@ -128,7 +133,7 @@ async def test_a_bar_that_closes_meanwhile_is_not_kept_waiting(make_world):
     """The backfill leaves what it is about, and goes on with the new bar's funding first."""
     world = await make_world(n_coins=3)
     await world.bars.step()
-    fetched = []
+    filler, fetched = _one_at_a_time(world), []
 
     def new_bar(request):
         fetched.append((request["type"], world.state.screened))
@@ -136,9 +141,9 @@ async def test_a_bar_that_closes_meanwhile_is_not_kept_waiting(make_world):
             world.state.screened += HOUR
 
     world.wire.edit = new_bar
-    await world.filler.step()
+    await filler.step()
     first = len(fetched)
-    await world.filler.step()
+    await filler.step()
     assert first < 3 * 3
     assert fetched[first][0] == "fundingHistory"
 
