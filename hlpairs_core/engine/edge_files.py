@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from hlpairs_core.edge import CalibratedEdge, EdgeModel
-from hlpairs_core.engine.edge_walk import FittedEdge
+from hlpairs_core.engine.edge_walk import FittedEdge, refusal
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store.files import store_errors, write_atomically
@@ -60,18 +60,10 @@ def load_fit(folder: Path, settings: ScreenSettings) -> FittedEdge | None:
         raise InputError(f"it is damaged ({error})") from None
     model = EdgeModel.load(folder / MODEL)
     edge = CalibratedEdge({model.grid.kind: model}, past)
-    _check(edge, settings)
+    reason = refusal(edge, settings)
+    if reason is not None:
+        raise InputError(reason)
     return FittedEdge(edge, closed_at)
-
-
-def _check(edge: CalibratedEdge, settings: ScreenSettings) -> None:
-    edge.check(settings)
-    for model in edge.models.values():
-        if settings.p_max > model.grid.p_max:
-            raise InputError(
-                f"the model knows pairs with p of at most {model.grid.p_max:g} and the settings' p_max is "
-                f"{settings.p_max:g}"
-            )
 
 
 def _listed(path: Path) -> dict[str, Any] | None:

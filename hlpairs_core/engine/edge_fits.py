@@ -14,7 +14,7 @@ from hlpairs_core.costs import CostModel
 from hlpairs_core.engine.edge_files import load_fit, save_fit
 from hlpairs_core.engine.edge_fit import Stage
 from hlpairs_core.engine.edge_parts import PART, EdgeJob
-from hlpairs_core.engine.edge_walk import FittedEdge, Walked, fit_edge, walk_parts
+from hlpairs_core.engine.edge_walk import FittedEdge, Walked, fit_edge, refusal, walk_parts
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.refit import Refitter
 from hlpairs_core.engine.state import State
@@ -134,8 +134,9 @@ class EdgeFits:
         self._tell("fitting", "The model is fitted.")
         fitted = await self._worker.call(fit_edge, job)
         self._next = bar + REFITTED_AFTER
-        if isinstance(fitted, str):
-            self._tell("too short", f"The stored history is too short: {fitted}.")
+        why_not = refusal(fitted.edge, self._settings) if isinstance(fitted, FittedEdge) else fitted
+        if isinstance(fitted, str) or why_not is not None:
+            self._tell("too short", f"The stored history is too short: {why_not}.")
             return
         self._take(fitted)
         log.info("%r knows all bars up to %s", fitted.edge, fitted.closed_at)

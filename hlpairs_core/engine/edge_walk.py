@@ -20,7 +20,7 @@ from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store.files import remove_left_over, store_errors
 
-__all__ = ["FittedEdge", "Walked", "fit_edge", "walk_parts"]
+__all__ = ["FittedEdge", "Walked", "fit_edge", "refusal", "walk_parts"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,18 @@ def fit_edge(job: EdgeJob) -> FittedEdge | str:
     over = over_by(rows, closed_at, hold=job.hold) & (rows["exit_reason"] != "data end")
     past = trades_of_record(rows[over]).reset_index(drop=True)
     return FittedEdge(CalibratedEdge({model.grid.kind: model}, past), closed_at)
+
+
+def refusal(edge: CalibratedEdge, settings: ScreenSettings) -> str | None:
+    """Say why a screen of these settings must not ask the models: it would fail at the first pair they do not know."""
+    try:
+        edge.check(settings)
+    except InputError as error:
+        return str(error)
+    known = min(model.grid.p_max for model in edge.models.values())
+    if settings.p_max > known:
+        return f"it knows pairs with p of at most {known:g} and the settings' p_max is {settings.p_max:g}"
+    return None
 
 
 def _walk(job: EdgeJob) -> _Walk:

@@ -13,10 +13,10 @@ from edge_world import HOUR, SETTINGS, EdgeWorld, store
 
 from hlpairs_core.backtest import walk_forward
 from hlpairs_core.costs import CostModel
-from hlpairs_core.edge import EdgeModel, with_record
+from hlpairs_core.edge import CalibratedEdge, EdgeModel, with_record
 from hlpairs_core.engine.edge_fits import TOO_OLD
 from hlpairs_core.engine.edge_parts import EdgeJob
-from hlpairs_core.engine.edge_walk import Walked, fit_edge, walk_parts
+from hlpairs_core.engine.edge_walk import FittedEdge, Walked, fit_edge, walk_parts
 from hlpairs_core.engine.refit import Refitter, spawn_idle
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import Panel
@@ -165,7 +165,7 @@ async def test_an_engine_that_finds_no_model_says_so_and_nothing_is_wrong(world)
     [
         ({"window": 72}, "the model was fitted with window 48 and the settings say 72"),
         ({"horizon_hours": 12.0}, "horizon_hours 12 is outside the model's grid"),
-        ({"p_max": 0.2}, "the model knows pairs with p of at most 0.1 and the settings' p_max is 0.2"),
+        ({"p_max": 0.2}, "it knows pairs with p of at most 0.1 and the settings' p_max is 0.2"),
     ],
 )
 async def test_a_model_of_other_settings_is_not_taken(open_fitted, settings, reason):
@@ -235,6 +235,24 @@ async def test_a_history_that_is_too_short_says_what_is_missing_and_is_no_proble
     assert "84 are needed to calibrate (12 blocks of 7 days)" in world.told.text
     assert world.told.text.endswith("days are missing.")
     assert (world.state.edge, world.notes) == (None, [])
+
+
+async def test_a_model_that_does_not_know_all_that_the_screen_lets_pass_is_not_used(open_fitted):
+    """With few candidates in the history, the largest p among them may lie below the gate."""
+    world = open_fitted()
+    await world.fits.load()
+    before = world.state.edge
+    model = before.models["perp_perp"]
+    few = CalibratedEdge({"perp_perp": replace(model, grid=replace(model.grid, p_max=0.04))}, before.past)
+
+    async def call(work, job):
+        return Walked(1, 1) if work is walk_parts else FittedEdge(few, BAR + DAY + HOUR)
+
+    world.worker.call = call
+    await world.fit_at(BAR + DAY)
+    assert world.state.edge is before
+    assert world.told.stage == "too short"
+    assert "pairs with p of at most 0.04 and the settings' p_max is 0.05" in world.told.text
 
 
 async def test_without_a_single_trade_that_has_ended_it_says_so_too(panel, tmp_path):
