@@ -63,7 +63,10 @@ def recorded_carry(
     except (OSError, InputError) as problem:
         say(f"no spot against perp: {problem}")
         return {}
-    return {hours: found.rows for hours, found in walked.items() if len(found.rows)}
+    some = {hours: found.rows for hours, found in walked.items() if len(found.rows)}
+    if not some:
+        say("no spot against perp: at no bar has a pair a sound week behind it and funding to be received")
+    return some
 
 
 def _perps(data: Path, until: str | None) -> Panel:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -32,10 +32,12 @@ from hlpairs_core.engine.selector import SHORTLIST, Selector
 from hlpairs_core.engine.server import Hub
 from hlpairs_core.engine.snapshot import without_sparklines
 from hlpairs_core.engine.source import Parts
+from hlpairs_core.engine.spots import Spots
 from hlpairs_core.engine.state import State
 from hlpairs_core.engine.ticks import Ticks
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.exchange import HyperliquidClient, WeightBudget
+from hlpairs_core.market import KNOWN_SPOT, KnownSpot
 from hlpairs_core.market.minutes import Minutes
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store import Journal, Screens
@@ -65,6 +67,8 @@ class Surroundings:
         The worker that screens, and one for what nobody waits for.
     shortlist : int
         Of how many of the best pairs the books are wanted.
+    spot_tokens : sequence of KnownSpot
+        Which spot to hold against its perpetual.
     clock, sleep : callable
         Wall time (seconds since the epoch), and an awaitable sleep in seconds of it.
     """
@@ -82,6 +86,7 @@ class Surroundings:
     refitter: Refitter
     idler: Refitter
     shortlist: int = SHORTLIST
+    spot_tokens: Sequence[KnownSpot] = KNOWN_SPOT
     clock: Callable[[], float] = field(default=time.time)
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep)
 
@@ -110,6 +115,15 @@ class LiveEngine:
         self.minutes = Minutes(kept=2 * MINUTES_AT_ONCE) if record else None
         self.ticks = Ticks(
             state=state, hub=around.hub, diary=self.diary, metrics=around.metrics, clock=clock, sleep=around.sleep
+        )
+        self.spots = Spots(
+            around.client,
+            history=around.history,
+            state=state,
+            listed=self.contexts.listed,
+            first_bar=lambda bar: self.selector.first_bar(bar),
+            known=around.spot_tokens,
+            clock=clock,
         )
         self.selector = self._selector()
         self.bars = self._bars()
@@ -217,6 +231,7 @@ class LiveEngine:
             provisional=self.closes.provisional,
             contexts=self.contexts,
             books=self.books,
+            spots=self.spots,
             state=around.state,
             settings=around.settings,
             costs=around.costs,
@@ -283,6 +298,7 @@ class LiveEngine:
             contexts=self.contexts,
             state=around.state,
             eligible=self.bars.eligible,
+            spots=self.spots.coins,
             window_start=self.selector.first_bar,
             clock=around.clock,
             sleep=around.sleep,

@@ -19,7 +19,7 @@ __all__ = ["Marks"]
 # A quarter of an hour has about 113 of them.
 SPARKLINE_STEP_SECONDS = 8
 
-_COPIED = ("kind", "y", "x", "spot_token", "side_y", "side_x", "slippage_source")
+_COPIED = ("kind", "y", "x", "spot_token", "spot_leg", "side_y", "side_x", "slippage_source")
 _STILL = ("beta", "p_value", "q_value", "correlation", "half_life_hours", "fee_bps", "slippage_bps")
 _SIZE = (
     "funding_bps_per_hour", "notional_y_usd", "notional_x_usd", "capacity_usd", "margin_usd", "capital_usd",

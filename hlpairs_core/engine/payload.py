@@ -58,10 +58,11 @@ class Believed(TypedDict):
 class Row(TypedDict):
     """One pair, selected and fitted at the last closed bar, marked with the newest mids."""
 
-    kind: Literal["perp_perp", "spot_perp"]  # two perpetuals, or spot (y) and the perpetual of the same coin
+    kind: Literal["perp_perp", "spot_perp"]  # two perpetuals, or spot and the perpetual of the same coin
     y: str  # names on the wire
     x: str
-    spot_token: str  # what y is called where it is spot, such as UBTC; else empty
+    spot_token: str  # what the leg is called that is spot, such as UBTC; else empty
+    spot_leg: Literal["", "y", "x"]
     side_y: Literal["long", "short"]
     side_x: Literal["long", "short"]
     same_side: bool  # β < 0: both legs lie on one side of the market
@@ -223,6 +224,7 @@ class TopPayload(TypedDict):
     top: Row | None
     nearest_miss: Row | None
     runners_up: list[Row]
+    carry: list[Row]  # spot against the perpetual of its coin, both directions, best first
     funnel: Funnel | None
     luck: LuckOfBest | None
     edge_model: EdgeModelSaid | None

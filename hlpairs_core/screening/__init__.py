@@ -14,6 +14,7 @@ from hlpairs_core.screening.rates import stamps_in_bars
 from hlpairs_core.screening.result import Funnel, ScreenResult, Verdict
 from hlpairs_core.screening.screen import DEFAULT_COSTS, DEFAULT_SETTINGS, screen
 from hlpairs_core.screening.settings import ScreenSettings
+from hlpairs_core.screening.spot_side import SpotMarket
 from hlpairs_core.screening.universe import Universe, select_universe
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Funnel",
     "ScreenResult",
     "ScreenSettings",
+    "SpotMarket",
     "Universe",
     "Verdict",
     "carry_candidates",

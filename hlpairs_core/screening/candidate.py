@@ -19,12 +19,14 @@ class Candidate:
     Attributes
     ----------
     kind : {"perp_perp", "spot_perp"}
-        Two perpetuals, tested for cointegration; or spot (y) and the perpetual of the same coin (x), held to the
-        horizon for its funding: what only a test has is NaN there, and `alpha` 0, `beta` 1.
+        Two perpetuals, tested for cointegration; or spot and the perpetual of the same coin, held to the horizon for
+        its funding: what only a test has is NaN there, and `alpha` 0, `beta` 1. y is the long leg of those.
     y, x : str
         The explained coin and its hedge; names on the wire, such as ``@142`` of spot.
     spot_token : str
-        Base token of y where that is spot, such as ``UBTC``; else empty.
+        Base token of the leg that is spot, such as ``UBTC``; else empty.
+    spot_leg : {"", "y", "x"}
+        Which leg that is.
     side_y, side_x : {"long", "short"}
         y is sold when z > 0 and bought otherwise; x the other way round, or the same way where β < 0.
     same_side : bool
@@ -109,6 +111,7 @@ class Candidate:
     y: str
     x: str
     spot_token: str
+    spot_leg: Literal["", "y", "x"]
     side_y: Side
     side_x: Side
     same_side: bool
@@ -167,7 +170,12 @@ class Candidate:
     @property
     def name_y(self) -> str:
         """What people call y: ``UBTC spot`` for spot."""
-        return f"{self.spot_token} spot" if self.spot_token else self.y
+        return f"{self.spot_token} spot" if self.spot_leg == "y" else self.y
+
+    @property
+    def name_x(self) -> str:
+        """What people call x."""
+        return f"{self.spot_token} spot" if self.spot_leg == "x" else self.x
 
     @property
     def expected_net_bps(self) -> float:

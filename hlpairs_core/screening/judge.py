@@ -126,6 +126,7 @@ def _words(tests: PairTests, numbers: Columns, facts: CoinFacts, legs: LegCosts)
         "y": y,
         "x": x,
         "spot_token": np.full(len(y), "", dtype=object),
+        "spot_leg": np.full(len(y), "", dtype=object),
         "slippage_source": np.where(legs.from_book, "book", "model").astype(object),
         "funding_source": _funding_source((tests.y, tests.x), facts.funding),
         "unfunded": _named(np.isnan(rate[tests.y]), np.isnan(rate[tests.x]), y, x),

@@ -33,11 +33,11 @@ def write_verdict(
 
 def _qualifying(top: Candidate) -> str:
     if top.same_side:
-        legs = f"{top.side_y.capitalize()} both {top.name_y} and {top.x}"
+        legs = f"{top.side_y.capitalize()} both {top.name_y} and {top.name_x}"
     elif top.side_y == "long":
-        legs = f"Long {top.name_y}, short {top.x}"
+        legs = f"Long {top.name_y}, short {top.name_x}"
     else:
-        legs = f"Long {top.x}, short {top.name_y}"
+        legs = f"Long {top.name_x}, short {top.name_y}"
     edge = f"expected net edge {top.expected_net_bps:.1f} bps of gross notional within {top.hold_hours:.0f} h"
     if not top.calibrated:
         return f"{legs}: {edge}, not calibrated on later data."
@@ -75,4 +75,4 @@ def _filter_text(settings: ScreenSettings) -> str:
 
 
 def _nearest(miss: Candidate) -> str:
-    return f"Nearest: {miss.name_y}/{miss.x}, but {miss.misses[0]}."
+    return f"Nearest: {miss.name_y}/{miss.name_x}, but {miss.misses[0]}."

@@ -134,15 +134,30 @@ def test_a_folder_without_spot_abstains_and_says_why(tmp_path: Path) -> None:
     assert "spot_candles_1h.parquet" in said[0]
 
 
-def test_spot_of_which_nothing_is_known_abstains_and_says_why(tmp_path: Path) -> None:
+def recorded_bars(folder: Path, coin: str) -> list[str]:
+    """Write 400 hours of a coin and of its spot, and one hour of funding; return what is said of them."""
     hours = pd.date_range("2025-01-01", periods=400, freq="1h", tz="UTC")
+    price = 10 + np.sin(np.arange(400))
     bars = pd.DataFrame(
-        {"coin": "NOVA", "time": hours, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 5.0}
+        {"coin": coin, "time": hours, "open": price, "high": price, "low": price, "close": price, "volume": 1e6}
     )
     for name in ("candles_1h", "spot_candles_1h"):
-        bars.to_parquet(tmp_path / f"{name}.parquet")
-    funding = pd.DataFrame({"coin": ["NOVA"], "time": hours[:1], "funding_rate": [1e-5]})
-    funding.to_parquet(tmp_path / "funding.parquet")
+        bars.to_parquet(folder / f"{name}.parquet")
+    funding = pd.DataFrame({"coin": [coin], "time": hours[:1], "funding_rate": [1e-5]})
+    funding.to_parquet(folder / "funding.parquet")
     said: list[str] = []
-    assert recorded_carry(tmp_path, horizons=(48.0,), settings=SETTINGS, every=6, until=None, say=said.append) == {}
-    assert said == ["no spot against perp: none of the recorded spot tokens (NOVA) is known to be the coin of a perp"]
+    assert recorded_carry(folder, horizons=(48.0,), settings=SETTINGS, every=6, until=None, say=said.append) == {}
+    return said
+
+
+def test_spot_of_which_nothing_is_known_abstains_and_says_why(tmp_path: Path) -> None:
+    assert recorded_bars(tmp_path, "NOVA") == [
+        "no spot against perp: none of the recorded spot tokens (NOVA) is known to be the coin of a perp"
+    ]
+
+
+def test_a_coin_without_funding_abstains_and_says_why(tmp_path: Path) -> None:
+    assert recorded_bars(tmp_path, "HYPE") == [
+        "recorded spot: HYPE-HYPE",
+        "no spot against perp: at no bar has a pair a sound week behind it and funding to be received",
+    ]
