@@ -17,6 +17,7 @@ from hlpairs_core.engine.client_watch import ClientWatch
 from hlpairs_core.engine.closes import Closes
 from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.diary import Diary
+from hlpairs_core.engine.edge_fits import EdgeFits
 from hlpairs_core.engine.feed import Feed, Stream
 from hlpairs_core.engine.filler import Filler
 from hlpairs_core.engine.gatherer import Gatherer
@@ -148,6 +149,16 @@ class LiveEngine:
             worker=around.idler,
             sleep=around.sleep,
         )
+        self.edge_fits = EdgeFits(
+            history=around.history,
+            state=state,
+            settings=around.settings,
+            costs=around.costs,
+            is_complete=lambda: self.filler.is_done,
+            worker=around.idler,
+            clock=clock,
+            sleep=around.sleep,
+        )
         self.recorder = None if self.minutes is None else self._recorder(self.minutes)
 
     @property
@@ -178,6 +189,7 @@ class LiveEngine:
             "backfill": self.filler.step,
             "watch": self.watch.step,
             "null screens": self.null_screens.step,
+            "expected edge": self.edge_fits.step,
         }
         if self.feed is not None:
             works |= {"feed": self.feed.read, "subscriptions": self.feed.follow}
