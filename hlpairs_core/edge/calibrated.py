@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from hlpairs_core.edge.market_record import READ_OF_RECORDS
 from hlpairs_core.edge.model import EdgeModel
 from hlpairs_core.edge.prediction import PREDICTED
 from hlpairs_core.screening import ScreenSettings
@@ -14,7 +15,7 @@ __all__ = ["CalibratedEdge"]
 
 _RECORDS = (
     "kind", "signal_time", "y", "x", "exit_time", "expected_gross_bps", "realised_gross_bps", "realised_funding_bps",
-    "spread_vol_bps",
+    "spread_vol_bps", *READ_OF_RECORDS,
 )  # fmt: skip
 
 

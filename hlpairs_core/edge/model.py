@@ -12,6 +12,7 @@ from hlpairs_core.edge.cell import Cell
 from hlpairs_core.edge.features import FORMS
 from hlpairs_core.edge.grid import Grid, kind_of
 from hlpairs_core.edge.history import cell_of, check_blocks, ended_trades, largest_p
+from hlpairs_core.edge.market_record import reads_market, with_market_record
 from hlpairs_core.edge.prediction import check_record, predicted
 from hlpairs_core.edge.record import with_record
 from hlpairs_core.edge.stored import read_model, write_model
@@ -132,11 +133,13 @@ class EdgeModel:
         ----------
         rows : DataFrame
             Candidates with the columns of `walk_forward` that are known at the signal, costs among them: for another
-            notional or fee, those of that trade. With a column ``record_share`` (see `with_record`), or with `past`.
+            notional or fee, those of that trade. With `past`, or with the columns ``record_share`` and
+            ``market_share_low`` that are made of it.
         settings : ScreenSettings
             Of the screen; must be in the model's grid.
         past : DataFrame, optional
-            Candidates with outcomes from which the pairs' records are taken, those signalled a longest hold before.
+            Candidates with outcomes from which the records of the pairs and of their market are taken, those
+            signalled a longest hold before.
 
         Returns
         -------
@@ -146,8 +149,8 @@ class EdgeModel:
             * ``mean_net_bps, standard_error_bps``: of the mean of this pair's net edge: the error of the fit, of the
               correction for choosing, and of whether this pair is one that reverts. The error is NaN where no income
               is expected because nothing was learned: the mean is less the costs alone there
-            * ``lower_net_bps``: what the mean is above with 90 %, NaN with the error; ``qualifies``: whether that is
-              above 0
+            * ``lower_net_bps``: what the mean is above with 90 %, NaN with the error; not above the costs alone where
+              the market's own tight pairs have not delivered anything with 90 %; ``qualifies``: whether it is above 0
             * ``low_net_bps, high_net_bps``: 90 % range of this one trade
             * ``gain_probability``: chance that it ends above 0
             * ``deviation_bps, worst_net_bps``: standard deviation of the trade, and mean of its worst 5 %
@@ -166,6 +169,8 @@ class EdgeModel:
         cell = self.cells[hours, float(settings.z_in)]
         if past is not None:
             rows = with_record(rows, horizon_hours=hours, bar_hours=settings.bar_hours, past=past)
+            if reads_market(FORMS[cell.form]):
+                rows = with_market_record(rows, past=past, horizon_hours=hours, bar_hours=settings.bar_hours)
         check_record(rows, cell)
         return predicted(rows, cell, hours)
 

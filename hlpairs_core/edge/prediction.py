@@ -7,6 +7,7 @@ from hlpairs_core._typing import FloatArray
 from hlpairs_core.edge.cell import Cell
 from hlpairs_core.edge.choice import LEVEL_Z
 from hlpairs_core.edge.features import FORMS
+from hlpairs_core.edge.market_record import reads_market
 from hlpairs_core.exceptions import InputError
 
 __all__ = ["PREDICTED", "check_record", "predicted"]
@@ -20,11 +21,17 @@ PREDICTED = (
 
 def check_record(rows: pd.DataFrame, cell: Cell) -> None:
     """Refuse candidates without records where the model reads them."""
-    if any(name.endswith("record") for name in FORMS[cell.form]) and "record_share" not in rows:
-        raise InputError(
-            "this model reads the pairs' own records and the candidates have no column 'record_share': "
-            "give past=, earlier candidates with their outcomes"
-        )
+    terms = FORMS[cell.form]
+    needed = {
+        "record_share": any(name.endswith("record") for name in terms),
+        "market_share_low": reads_market(terms),
+    }
+    for name, is_read in needed.items():
+        if is_read and name not in rows:
+            raise InputError(
+                f"this model reads the records of pairs and market and the candidates have no column {name!r}: "
+                "give past=, earlier candidates with their outcomes"
+            )
 
 
 def predicted(rows: pd.DataFrame, cell: Cell, hours: float) -> pd.DataFrame:
@@ -35,6 +42,10 @@ def predicted(rows: pd.DataFrame, cell: Cell, hours: float) -> pd.DataFrame:
     low, high = cell.shape.interval(found.share)
     deviation, worst = cell.shape.risk(found.share)
     lower = mean - LEVEL_Z * error
+    if reads_market(FORMS[cell.form]):
+        # That nothing arrives in this market cannot be excluded: the costs would be all.
+        nothing = -np.asarray(rows["expected_fee_bps"] + rows["expected_slippage_bps"], dtype=np.float64)
+        lower = np.where(rows["market_share_low"] > 0, lower, np.minimum(lower, nothing))
     return pd.DataFrame(
         {
             "mean_net_bps": mean,

@@ -7,10 +7,10 @@ from hlpairs_core._typing import BoolArray, FloatArray, IntArray, StrArray
 from hlpairs_core.edge.features import noise_bps
 from hlpairs_core.edge.holds import longest_hold
 
-__all__ = ["pair_names", "trades_of_record", "with_record"]
+__all__ = ["PRIOR_TRADES", "pair_names", "pairs_among", "raw_and_income", "trades_of_record", "with_record"]
 
-# So many trades of nothing, each expected to move by as much as the spread's noise, are counted in.
-_PRIOR_TRADES = 2.0
+PRIOR_TRADES = 2.0
+"""So many trades of nothing, each expected to move by as much as the spread's noise, are counted in."""
 
 
 def with_record(
@@ -42,7 +42,7 @@ def with_record(
         * ``record_share``: the share of their raw expectations that arrived, by least squares in units of the
           spread's noise, drawn towards 0 as by two trades of nothing; 0 without a trade
     """
-    past = _known(rows if past is None else past[_is_of_pairs(past, rows)])
+    past = _known(rows if past is None else past[pairs_among(past, rows)])
     trades, totals = _trades(past), _terms(past, horizon_hours)
     found = np.zeros((len(rows), 3))
     time = _microseconds(rows["signal_time"])
@@ -55,7 +55,7 @@ def with_record(
             # An exit at the signal's very time fills at the open after the signal bar, which is not known yet.
             found[at] = sums[np.minimum(held, np.searchsorted(ended, time[at], side="left"))]
     n, squares, products = found.T
-    return rows.assign(record_trades=n, record_share=products / (squares + _PRIOR_TRADES))
+    return rows.assign(record_trades=n, record_share=products / (squares + PRIOR_TRADES))
 
 
 def trades_of_record(past: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def trades_of_record(past: pd.DataFrame) -> pd.DataFrame:
     return past.iloc[np.sort(np.concatenate(chosen))] if chosen else past
 
 
-def _is_of_pairs(past: pd.DataFrame, rows: pd.DataFrame) -> BoolArray:
+def pairs_among(past: pd.DataFrame, rows: pd.DataFrame) -> BoolArray:
     """Return which of the earlier candidates are of a pair in `rows`: of many thousands, those of a bar are few."""
     coins = pd.Index(pd.unique(pd.concat([rows["y"].astype(object), rows["x"].astype(object)])))
     theirs, ours = (np.stack([_positions(one[leg], coins) for leg in ("y", "x")]) for one in (past, rows))
@@ -85,14 +85,20 @@ def _known(past: pd.DataFrame) -> pd.DataFrame:
     """Return the candidates with a known outcome in order of their signals."""
     known = np.isfinite(past["realised_gross_bps"] + past["realised_funding_bps"] + past["expected_gross_bps"])
     past = past[known.to_numpy()]
-    return past.iloc[np.argsort(past["signal_time"].to_numpy(), kind="stable")]
+    return past.iloc[np.argsort(_microseconds(past["signal_time"]), kind="stable")]
 
 
-def _terms(past: pd.DataFrame, horizon_hours: float) -> FloatArray:
+def raw_and_income(past: pd.DataFrame, horizon_hours: float) -> tuple[FloatArray, FloatArray]:
+    """Return what was expected of the gross, and what came of gross and funding, in units of the spread's noise."""
     noise = noise_bps(past, horizon_hours)
     raw = past["expected_gross_bps"].to_numpy(dtype=np.float64) / noise
     income = (past["realised_gross_bps"] + past["realised_funding_bps"]).to_numpy(dtype=np.float64) / noise
-    return np.asarray(np.nan_to_num(np.stack([np.ones_like(raw), raw * raw, raw * income], axis=1)))
+    return np.nan_to_num(raw), np.nan_to_num(income)
+
+
+def _terms(past: pd.DataFrame, horizon_hours: float) -> FloatArray:
+    raw, income = raw_and_income(past, horizon_hours)
+    return np.stack([np.ones_like(raw), raw * raw, raw * income], axis=1)
 
 
 def _trades(past: pd.DataFrame) -> dict[str, tuple[IntArray, IntArray, IntArray]]:
@@ -116,8 +122,12 @@ def _microseconds(time: pd.Series) -> IntArray:
 
 def pair_names(rows: pd.DataFrame) -> StrArray:
     """Name each row's two coins in one order, whichever is y."""
-    y, x = (rows[leg].astype(str).to_numpy(dtype=object) for leg in ("y", "x"))
-    return np.asarray(np.where(y < x, y + "|" + x, x + "|" + y))
+    (y, ys), (x, xs) = (pd.factorize(rows[leg]) for leg in ("y", "x"))
+    # A name is made once a pair: there are many rows of each.
+    pairs, of_row = np.unique(y * len(xs) + x, return_inverse=True)
+    first, second = ([str(coin) for coin in coins] for coins in (ys, xs))
+    named = ["|".join(sorted((first[pair // len(xs)], second[pair % len(xs)]))) for pair in pairs.tolist()]
+    return np.array(named, dtype=object)[of_row]
 
 
 def _places(rows: pd.DataFrame) -> dict[str, IntArray]:

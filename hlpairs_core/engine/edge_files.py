@@ -18,7 +18,7 @@ from hlpairs_core.store.files import store_errors, write_atomically
 __all__ = ["load_fit", "save_fit"]
 
 MODEL, PAST, LIST = "edge-model.json", "edge-past.parquet", "edge-fit.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 def save_fit(folder: Path, fitted: FittedEdge) -> None:
