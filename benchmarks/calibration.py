@@ -61,15 +61,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="calibration", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with candles_1h.parquet and funding.parquet")
     parser.add_argument(
-        "--fit-until", required=True, help="day (UTC): only trades that must have ended by it are fitted"
+        "--fit-until", type=_day, required=True, help="day (UTC): only trades that must have ended by it are fitted"
     )
-    parser.add_argument("--judge-until", help="day (UTC) after the last bar to look at; all of the data when left out")
+    parser.add_argument(
+        "--judge-until", type=_day, help="day (UTC) after the last bar to look at; all of the data when left out"
+    )
     parser.add_argument("--every", type=int, default=6, help="bars from one signal bar to the next")
     parser.add_argument("--rows", type=Path, help="folder that keeps the walk-forward between runs")
     given = parser.parse_args()
-    settings = ScreenSettings()
-    fit_until = pd.Timestamp(given.fit_until, tz="UTC")
-    until = None if given.judge_until is None else f"{pd.Timestamp(given.judge_until):%Y-%m-%d}T00:00Z"
+    try:
+        print(last_line(_found(given)))
+    except InputError as problem:
+        parser.exit(1, f"calibration: {problem}\n")
+
+
+def _day(given: str) -> pd.Timestamp:
+    try:
+        return pd.Timestamp(given, tz="UTC").normalize()
+    except (ValueError, AttributeError):  # the latter of NaT
+        raise argparse.ArgumentTypeError(f"{given!r} is no day: give one as 2025-02-15") from None
+
+
+def _found(given: argparse.Namespace) -> dict[str, object]:
+    settings, fit_until = ScreenSettings(), given.fit_until
+    until = None if given.judge_until is None else f"{given.judge_until:%Y-%m-%d}T00:00Z"
     same = {"settings": settings, "every": given.every, "until": until, "say": print}
     rows, bars = recorded(given.data, folder=given.rows, **same)
     carried = recorded_carry(given.data, horizons=(settings.horizon_hours, *CARRY_HORIZONS), **same)
@@ -80,7 +95,7 @@ def main() -> None:
             print(f"spot_perp over {hours:g} hours:")
             held = replace(settings, horizon_hours=hours)
             judge_kind("spot_perp", span_of(carried[hours], bars, settings=held, fit_until=fit_until))
-    print(last_line(found))
+    return found
 
 
 @dataclass(frozen=True)

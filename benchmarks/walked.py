@@ -70,12 +70,19 @@ def recorded_carry(
 
 
 def _perps(data: Path, until: str | None) -> Panel:
-    candles, funding = (pd.read_parquet(data / f"{name}.parquet") for name in ("candles_1h", "funding"))
+    # Without its funding, what a trade brought is unknown.
+    candles, funding = (_read(data / f"{name}.parquet") for name in ("candles_1h", "funding"))
     return Panel.from_candles(candles, funding, interval="1h", end=until)
 
 
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(f"{path} is not there: give the folder of the recordings")
+    return pd.read_parquet(path)
+
+
 def _spots(data: Path, until: str | None, say: Callable[[str], object]) -> tuple[Panel, Panel, tuple[SpotMatch, ...]]:
-    candles = pd.read_parquet(data / "spot_candles_1h.parquet")
+    candles = _read(data / "spot_candles_1h.parquet")
     perps = _perps(data, until)
     tokens = sorted(candles["coin"].astype(str).unique())
     matches = match_recorded(tokens, perps.coins)

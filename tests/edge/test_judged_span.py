@@ -1,9 +1,12 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from benchmarks.calibration import judge
+from benchmarks.walked import recorded
+from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening import ScreenSettings
 
 KEYS = {
@@ -58,3 +61,13 @@ def test_a_history_that_is_too_short_abstains_and_says_why(
     found = judged(rows[rows["signal_time"] > pd.Timestamp("2025-05-01", tz="UTC")], settings)
     assert found["perp_perp"]["abstained_share"] == 1.0
     assert "days are missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["candles_1h", "funding"])
+def test_a_folder_without_candles_or_funding_is_refused_by_the_name_of_what_is_missing(
+    tmp_path: Path, settings: ScreenSettings, missing: str
+) -> None:
+    for name in {"candles_1h", "funding"} - {missing}:
+        pd.DataFrame({"coin": ["A"]}).to_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(InputError, match=f"{missing}.parquet is not there"):
+        recorded(tmp_path, settings=settings, every=6, until=None, folder=None, say=print)
