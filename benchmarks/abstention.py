@@ -1,8 +1,9 @@
 """Is abstaining earned? The same model on synthetic markets, whose true pairs are known.
 
-``python benchmarks/abstention.py --rows FOLDER [--seeds 50]``: fitted on markets 1 to N, judged on markets 101 to
-100 + N with planted pairs, and on the same with nothing planted; the last line is one JSON object. A market's first
-months are the history in which pairs make their records, as a user's store is; its last eleven weeks are judged.
+``python benchmarks/abstention.py --rows FOLDER [--seeds 50]``: fitted on markets 1 to N (to 13 where N is less: a
+market is a block, and a model needs 12 whole ones), judged on markets 101 to 100 + N with planted pairs, and on the
+same with nothing planted; the last line is one JSON object. A market's first months are the history in which pairs
+and market make their records, as a user's store is; its last eleven weeks are judged.
 Minutes of work (6 s of processor a market), kept in the folder.
 """
 
@@ -20,6 +21,7 @@ from scipy.special import ndtr
 from benchmarks.oracle import true_net_bps
 from benchmarks.walked import SYNTHETIC_COSTS, last_line, synthetic, truth
 from hlpairs_core.edge import EdgeModel, calibration
+from hlpairs_core.edge.choice import FEWEST_BLOCKS
 from hlpairs_core.edge.holds import data_end, longest_hold, over_by
 from hlpairs_core.screening import ScreenSettings
 
@@ -36,9 +38,11 @@ def main() -> None:
     """Walk, fit, judge, print."""
     parser = argparse.ArgumentParser(prog="abstention", description=__doc__)
     parser.add_argument("--rows", type=Path, required=True, help="folder that keeps the walk-forwards")
-    parser.add_argument("--seeds", type=int, default=50, help="markets to fit on, and as many to judge (at least 12)")
+    parser.add_argument("--seeds", type=int, default=50, help="markets to judge; as many are fitted, at least 13")
     given = parser.parse_args()
-    model = _fitted(range(1, given.seeds + 1), given.rows)
+    if given.seeds < 1:
+        parser.error(f"--seeds is {given.seeds}: judge at least 1 market")
+    model = _fitted(range(1, max(given.seeds, FEWEST_BLOCKS + 1) + 1), given.rows)
     print(model.report().T.to_string(header=False))
     numbers: dict[str, object] = {"seeds": given.seeds}
     for planted in (True, False):
