@@ -144,6 +144,7 @@ _HOME = {
     "BonferroniThreshold": "stats",
     "BootstrapInterval": "metrics",
     "BreakMonitor": "stats",
+    "CalibratedEdge": "edge",
     "Calibration": "edge",
     "Candidate": "screening",
     "CostModel": "costs",

@@ -113,4 +113,5 @@ def _candidates(known: Panel, every: PairTests, rules: WalkRules) -> Columns:
     legs = leg_costs(tests, facts, settings, costs)
     priced = price_pairs(tests, zscore, facts, legs, known.closed_at, settings=settings, costs=costs)
     judged = screen_gates(priced | {"p_value": tests.p_value, "reason": tests.reason}, settings)
-    return signal_columns(known, tests, priced, facts, judged, settings)
+    qualifies = ~np.any([gate.failed for gate in judged], axis=0)
+    return signal_columns(known, tests, priced, facts, qualifies, settings)

@@ -25,10 +25,12 @@ _ERRORS = 2.0
 class Expected:
     """Of N candidates: mean income and its standard error, the share of the raw gross expected, the spread's noise.
 
-    The standard error is NaN where nothing is known of the income, and the mean is 0 there.
+    ``funding_bps`` is the part of the income that is funding. The standard error is NaN where nothing is known of the
+    income, and the mean is 0 there.
     """
 
     income_bps: FloatArray
+    funding_bps: FloatArray
     standard_error_bps: FloatArray
     share: FloatArray
     noise_bps: FloatArray
@@ -190,7 +192,10 @@ def _expected(
     variance = factor**2 * of_weights + of_factor + lot
     # No variance is no certainty: nothing was learned, so nothing is known of how wrong the mean is.
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
-    return Expected(factor * income * design.noise_bps, error * design.noise_bps, share, design.noise_bps)
+    noise = design.noise_bps
+    of_funding = np.array([name == "funding" for name in terms], dtype=bool)
+    funding = design.terms[:, of_funding] @ weights[of_funding]
+    return Expected(factor * income * noise, factor * funding * noise, error * noise, share, noise)
 
 
 def _raw(rows: pd.DataFrame, design: Design) -> FloatArray:

@@ -151,7 +151,9 @@ class EdgeModel:
             * ``low_net_bps, high_net_bps``: 90 % range of this one trade
             * ``gain_probability``: chance that it ends above 0
             * ``deviation_bps, worst_net_bps``: standard deviation of the trade, and mean of its worst 5 %
-            * ``share``: how much of the raw expected gross is expected
+            * ``share``: how much of the raw expected gross is expected, within 0 and 1
+            * ``gross_share, funding_share``: the parts of the mean: ``gross_share`` of the raw gross and
+              ``funding_share`` of the raw funding less fees and slippage are ``mean_net_bps``
 
         Raises
         ------

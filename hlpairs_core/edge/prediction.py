@@ -1,13 +1,21 @@
 """What a fitted cell says about candidates, as a table."""
 
+import numpy as np
 import pandas as pd
 
+from hlpairs_core._typing import FloatArray
 from hlpairs_core.edge.cell import Cell
 from hlpairs_core.edge.choice import LEVEL_Z
 from hlpairs_core.edge.features import FORMS
 from hlpairs_core.exceptions import InputError
 
-__all__ = ["check_record", "predicted"]
+__all__ = ["PREDICTED", "check_record", "predicted"]
+
+PREDICTED = (
+    "mean_net_bps", "standard_error_bps", "lower_net_bps", "qualifies", "low_net_bps", "high_net_bps",
+    "gain_probability", "deviation_bps", "worst_net_bps", "share", "gross_share", "funding_share",
+)  # fmt: skip
+"""Columns of a prediction: see `EdgeModel.predict`."""
 
 
 def check_record(rows: pd.DataFrame, cell: Cell) -> None:
@@ -39,6 +47,14 @@ def predicted(rows: pd.DataFrame, cell: Cell, hours: float) -> pd.DataFrame:
             "deviation_bps": noise * deviation,
             "worst_net_bps": mean + noise * worst,
             "share": found.share,
+            "gross_share": _share_of(rows["expected_gross_bps"], found.income_bps - found.funding_bps),
+            "funding_share": _share_of(rows["expected_funding_bps"], found.funding_bps),
         },
         index=rows.index,
     )
+
+
+def _share_of(raw_bps: pd.Series, expected_bps: FloatArray) -> FloatArray:
+    """Return what share of a raw expectation is expected; 0 where nothing is expected of nothing."""
+    raw = np.asarray(raw_bps, dtype=np.float64)
+    return np.asarray(np.where(expected_bps == 0, 0.0, expected_bps / np.where(raw == 0, np.nan, raw)))

@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from hlpairs_core._typing import FloatArray
-from hlpairs_core.engine.payload import Row, Sparkline, iso
+from hlpairs_core.engine.payload import Believed, Row, Sparkline, iso
 from hlpairs_core.market.second_bars import SecondBars
-from hlpairs_core.screening import ScreenResult, expected_edge, spread_zscore
+from hlpairs_core.screening import ExpectedEdge, ScreenResult, expected_edge, spread_zscore
+from hlpairs_core.screening.forecast import believed_bps
 from hlpairs_core.screening.mark import mark_states
 
 __all__ = ["Marks"]
@@ -22,6 +23,8 @@ _COPIED = ("y", "x", "side_y", "side_x", "slippage_source")
 _STILL = ("beta", "p_value", "q_value", "correlation", "half_life_hours", "fee_bps", "slippage_bps")
 _SIZE = ("funding_bps_per_hour", "notional_y_usd", "notional_x_usd", "capacity_usd")
 _SPREAD = ("alpha", "beta", "mean", "sigma")
+_SHARES = ("gross_share", "funding_share", "fee_bps", "slippage_bps")
+_RANGE = ("low_net_bps", "high_net_bps", "gain_probability", "deviation_bps", "worst_net_bps", "gross_share")
 _EDGE = ("sigma", "beta", "half_life_hours", "fee_bps", "slippage_bps", "funding_bps_per_hour")
 
 
@@ -55,6 +58,10 @@ class Marks:
         floats = {name: table[name].to_numpy(dtype=np.float64) for name in {*_SPREAD, *_EDGE}}
         self._spread = {name: floats[name] for name in _SPREAD}
         self._edge = {name: floats[name] for name in _EDGE}
+        self._shares = {name: table[name].to_numpy(dtype=np.float64) for name in _SHARES}
+        mean, lower = (table[name].to_numpy(dtype=np.float64) for name in ("mean_net_bps", "lower_net_bps"))
+        self._margin = mean - lower
+        self._believed = [_still_believed(one) for one in table.to_dict("records")]
         self._toward = np.where(table["side_y"] == "short", 1.0, -1.0)
         self._still = [_still(one, result.settings.notional_usd) for one in table.to_dict("records")]
 
@@ -81,10 +88,28 @@ class Marks:
         numbers = zip(*(map(_number, values.tolist()) for values in moving.values()), strict=True)
         states, lines = mark_states(distance, self._settings), self._sparklines(seconds)
         rows = [
-            {**still, **dict(zip(moving, row, strict=True)), "mark_state": state, "sparkline": line}
-            for still, row, state, line in zip(self._still, numbers, states, lines, strict=True)
+            {**still, **dict(zip(moving, row, strict=True)), "mark_state": state, "sparkline": line, "believed": one}
+            for still, row, state, line, one in zip(
+                self._still, numbers, states, lines, self._believe(edge), strict=True
+            )
         ]
         return cast("list[Row]", rows)
+
+    def _believe(self, edge: ExpectedEdge) -> list[Believed | None]:
+        """Return what can be believed of each pair's edge now; None where no model was asked."""
+        mean, lower = believed_bps(edge, **self._shares, margin_bps=self._margin)
+        moving = zip(mean.tolist(), lower.tolist(), strict=True)
+        return [
+            None if still is None else self._moved(still, *now)
+            for still, now in zip(self._believed, moving, strict=True)
+        ]
+
+    def _moved(self, still: Mapping[str, float | None], mean: float, lower: float) -> Believed:
+        usd = _number(mean * self._settings.notional_usd / 1e4)
+        return cast(
+            "Believed",
+            {**still, "mean_net_bps": _number(mean), "lower_net_bps": _number(lower), "mean_net_usd": usd},
+        )
 
     def _zscore(self, prices: FloatArray) -> FloatArray:
         """Return z by pair from prices by coin; further axes are moments."""
@@ -118,6 +143,14 @@ def _still(one: Mapping[Any, Any], notional: float) -> dict[str, Any]:
         "notional_usd": notional,
         "misses": list(cast("Sequence[str]", one["misses"])),
     }
+
+
+def _still_believed(one: Mapping[Any, Any]) -> dict[str, float | None] | None:
+    """Return what no tick changes of what a model says."""
+    if not one["calibrated"]:
+        return None
+    signal = {f"signal_{name}": _number(one[name]) for name in ("mean_net_bps", "lower_net_bps")}
+    return {**signal, **{name: _number(one[name]) for name in _RANGE}}
 
 
 def _number(value: float) -> float | None:

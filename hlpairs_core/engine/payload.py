@@ -10,6 +10,8 @@ from typing import Literal, TypedDict
 
 __all__ = [
     "Bar",
+    "Believed",
+    "EdgeModelSaid",
     "Funnel",
     "Loading",
     "LuckOfBest",
@@ -36,6 +38,22 @@ class Sparkline(TypedDict):
     z: list[float]
 
 
+class Believed(TypedDict):
+    """What a model that was fitted on trades which are over says of one pair; it is asked about pairs at entry."""
+
+    mean_net_bps: float | None  # expected net edge at the newest mids
+    lower_net_bps: float | None  # what that is above with 90 %; null where nothing was learned
+    mean_net_usd: float | None
+    signal_mean_net_bps: float | None  # at the close of the last closed bar
+    signal_lower_net_bps: float | None  # above 0: the pair qualifies
+    low_net_bps: float | None  # 90 % range of this one trade, at that close
+    high_net_bps: float | None
+    gain_probability: float | None
+    deviation_bps: float | None  # standard deviation of the trade
+    worst_net_bps: float | None  # mean of its worst 5 %
+    gross_share: float | None  # how much of the projected reversion is expected to arrive
+
+
 class Row(TypedDict):
     """One pair, selected and fitted at the last closed bar, marked with the newest mids."""
 
@@ -53,15 +71,16 @@ class Row(TypedDict):
     correlation: float | None
     half_life_hours: float | None
     hold_hours: float | None  # expected
-    gross_bps: float | None  # expected reversion, before costs, at the newest mids
+    gross_bps: float | None  # projected reversion, before costs, at the newest mids
     fee_bps: float
     slippage_bps: float | None
     slippage_source: Literal["book", "model"]
     funding_bps: float | None  # over the expected hold
     funding_bps_per_hour: float | None
-    net_edge_bps: float | None
+    net_edge_bps: float | None  # projected
     net_edge_usd: float | None
     signal_net_edge_bps: float | None  # at the close of the last closed bar
+    believed: Believed | None  # what of that can be believed; null where no model was asked
     notional_usd: float  # gross
     notional_y_usd: float
     notional_x_usd: float
@@ -155,6 +174,16 @@ class Settings(TypedDict):
     taker_fee_bps: float
 
 
+class EdgeModelSaid(TypedDict):
+    """The model behind the believed edges, and how far its next fit is."""
+
+    stage: Literal["waiting", "walking", "fitting", "fitted", "too short", "failed"]
+    text: str  # for people
+    done: int
+    total: int
+    fitted_at: str | None  # close of the last bar that it knows; null without a model
+
+
 class TopPayload(TypedDict):
     """Answer of ``GET /pairs/top``.
 
@@ -167,7 +196,7 @@ class TopPayload(TypedDict):
     sideB: Literal["long", "short"] | None
     beta: float | None
     zscore: float | None
-    expected_edge_bps: float | None
+    expected_edge_bps: float | None  # the believed mean where a model was asked, else the projection
     funding_bps_h: float | None
     fee_bps: float | None
     slippage_bps: float | None
@@ -183,6 +212,7 @@ class TopPayload(TypedDict):
     runners_up: list[Row]
     funnel: Funnel | None
     luck: LuckOfBest | None
+    edge_model: EdgeModelSaid | None
     loading: Loading | None
     problems: list[Problem]
     settings: Settings

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
+from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.engine.kept_screens import screen_table
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import MarketState, Panel
@@ -42,6 +43,8 @@ class ScreenJob:
         As `screen` takes them.
     best : int
         How many candidates are wanted back.
+    edge : CalibratedEdge or None
+        Says what of the expectations can be believed.
     """
 
     candles: pd.DataFrame
@@ -51,6 +54,7 @@ class ScreenJob:
     costs: CostModel
     market: MarketState
     best: int
+    edge: CalibratedEdge | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ def screen_bar(job: ScreenJob) -> ScreenedBar:
         interval=job.settings.interval,
         end=job.closed_at,
     )
-    result = screen(panel, settings=job.settings, costs=job.costs, market=job.market, test=_kept.tests)
+    result = screen(panel, settings=job.settings, costs=job.costs, market=job.market, test=_kept.tests, edge=job.edge)
     return ScreenedBar(_best(result, job.best), screen_table(result), time.perf_counter() - started)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
+from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.engine.books import Books
 from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.history import History
@@ -77,6 +78,8 @@ class Selector:
         self._duration = interval_duration(settings.interval)
         self.books: dict[str, OrderBook] = {}
         self._priced_at: pd.Timestamp | None = None
+        self._edge: CalibratedEdge | None = None
+        self._edge_bar: pd.Timestamp | None = None
 
     def first_bar(self, last: pd.Timestamp) -> pd.Timestamp:
         """Return the open of the first bar that a screen of the bar `last` looks at."""
@@ -145,7 +148,22 @@ class Selector:
             raise ExchangeError(f"the exchange has no candle yet of the bar that closed at {closed_at:%Y-%m-%d %H:%M}")
         funding = await asyncio.to_thread(self._history.funding_of_bars, coins, first, last)
         best = max(self._shortlist * 2 ** (PASSES_AT_MOST - 1), RUNNERS_UP + 1)
-        return ScreenJob(candles, funding, last + self._duration, self._settings, self._costs, self._market(), best)
+        return ScreenJob(
+            candles,
+            funding,
+            last + self._duration,
+            self._settings,
+            self._costs,
+            self._market(),
+            best,
+            self._edge_of(last),
+        )
+
+    def _edge_of(self, bar: pd.Timestamp) -> CalibratedEdge | None:
+        """Return what says what can be believed at a bar: all screens of one bar ask the same."""
+        if bar != self._edge_bar:
+            self._edge, self._edge_bar = self._state.edge, bar
+        return self._edge
 
     def _market(self) -> MarketState:
         now = self._clock()

@@ -37,7 +37,7 @@ def build_payload(state: State, *, now: float) -> TopPayload:
         sideB=top["side_x"] if top else None,
         beta=top["beta"] if top else None,
         zscore=top["zscore"] if top else None,
-        expected_edge_bps=top["net_edge_bps"] if top else None,
+        expected_edge_bps=_expected(top) if top else None,
         funding_bps_h=top["funding_bps_per_hour"] if top else None,
         fee_bps=top["fee_bps"] if top else None,
         slippage_bps=top["slippage_bps"] if top else None,
@@ -53,10 +53,16 @@ def build_payload(state: State, *, now: float) -> TopPayload:
         runners_up=rows[1:] if top or miss else rows,
         funnel=cast("Funnel", asdict(result.funnel)) if result is not None else None,
         luck=_luck(selection, state.luck),
+        edge_model=None,
         loading=state.loading,
         problems=state.problems.all(),
         settings=state.settings,
     )
+
+
+def _expected(row: Row) -> float | None:
+    believed = row["believed"]
+    return row["net_edge_bps"] if believed is None else believed["mean_net_bps"]
 
 
 def describe_market(state: State, *, now: float) -> Market:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.engine.luck import LuckDraws
 from hlpairs_core.engine.marks import Marks
 from hlpairs_core.engine.payload import Loading, Settings
@@ -101,6 +102,7 @@ class State:
     empty: str | None = None  # why no pair can be formed
     loading: Loading | None = None
     luck: LuckDraws | None = None  # null screens of a day's window
+    edge: CalibratedEdge | None = None  # says what of an expectation can be believed, from the next screen on
 
     def hear(self, stamp: MarketStamp) -> None:
         """Take over the market's clock from a message.

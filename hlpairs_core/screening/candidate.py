@@ -60,7 +60,7 @@ class Candidate:
         The exchange's running estimate, the mean of the last 24 hours' stamps, or an assumption for at least
         one leg.
     net_edge_bps : float
-        ``gross - fee - slippage + funding``.
+        ``gross - fee - slippage + funding``: a projection of the fit window, see `mean_net_bps`.
     notional_y_usd, notional_x_usd : float
         Of the legs (USD, positive); they add up to the settings' notional.
     capacity_usd : float
@@ -72,7 +72,20 @@ class Candidate:
     gates_failed : tuple of str
         Names of the gates behind `misses`, of `GATES`.
     calibrated : bool
-        Whether the expectation was checked against later, untouched data.
+        Whether a model that was fitted on later, untouched data was asked about this pair. It is asked about pairs
+        at entry; the numbers below are NaN for the others, and where it does not know.
+    mean_net_bps, standard_error_bps, lower_net_bps : float
+        Calibrated mean of the net edge, its standard error, and what it is above with 90 %: above 0, the pair
+        qualifies. Error and bound are NaN where nothing was learned; the mean is less the costs alone there.
+    low_net_bps, high_net_bps : float
+        90 % range of this one trade.
+    gain_probability : float
+        Chance that it ends above 0.
+    deviation_bps, worst_net_bps : float
+        Standard deviation of the trade, and mean of its worst 5 %.
+    gross_share, funding_share : float
+        Of ``gross_bps`` and of ``funding_bps``, how much is expected to arrive:
+        ``mean_net = gross_share gross + funding_share funding - fee - slippage``.
     """
 
     y: str
@@ -108,6 +121,16 @@ class Candidate:
     misses: tuple[str, ...]
     gates_failed: tuple[str, ...]
     calibrated: bool
+    mean_net_bps: float
+    standard_error_bps: float
+    lower_net_bps: float
+    low_net_bps: float
+    high_net_bps: float
+    gain_probability: float
+    deviation_bps: float
+    worst_net_bps: float
+    gross_share: float
+    funding_share: float
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
@@ -115,9 +138,14 @@ class Candidate:
         return cls(**{name: _plain(row[name]) for name in CANDIDATE_COLUMNS})
 
     @property
+    def expected_net_bps(self) -> float:
+        """What to expect: the calibrated mean where a model was asked, else the projection."""
+        return self.mean_net_bps if self.calibrated else self.net_edge_bps
+
+    @property
     def net_edge_usd(self) -> float:
         """Expected net edge of the settings' notional (USD)."""
-        return self.net_edge_bps * (self.notional_y_usd + self.notional_x_usd) / 1e4
+        return self.expected_net_bps * (self.notional_y_usd + self.notional_x_usd) / 1e4
 
 
 CANDIDATE_COLUMNS = tuple(field.name for field in fields(Candidate))

@@ -4,10 +4,11 @@ import numpy as np
 
 from hlpairs_core._typing import BoolArray, FloatArray
 from hlpairs_core.market import Panel
-from hlpairs_core.screening import ScreenSettings, leg_weights
+from hlpairs_core.screening.edge import leg_weights
 from hlpairs_core.screening.liquidity import bars_per_day
 from hlpairs_core.screening.pairs import PairTests
 from hlpairs_core.screening.priced import CoinFacts, Columns
+from hlpairs_core.screening.settings import ScreenSettings
 
 __all__ = ["FEATURES", "describe_candidates", "half_life_bounds", "signal_age"]
 

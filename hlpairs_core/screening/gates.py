@@ -36,7 +36,7 @@ class Gate:
     sentence: Callable[[int], str]
 
 
-def screen_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Gate]:
+def screen_gates(column: Mapping[str, Any], settings: ScreenSettings, *, calibrated: bool = False) -> list[Gate]:
     """Judge all pairs by every gate, in the order in which a failure tells most.
 
     Parameters
@@ -48,6 +48,9 @@ def screen_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Ga
         coins whose rate is unknown).
     settings : ScreenSettings
         The thresholds.
+    calibrated : bool
+        Whether a model says what can be believed: the columns have ``is_signal`` (which pairs it was asked about)
+        and the numbers of a forecast.
     """
     return [
         _cointegrated(column, settings),
@@ -55,7 +58,7 @@ def screen_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Ga
         _reversion(column),
         _funding(column),
         _slippage(column),
-        _edge(column),
+        _believed_edge(column) if calibrated else _edge(column),
         _capacity(column, settings),
         _order(column),
         _leverage(column, settings),
@@ -151,6 +154,25 @@ def _edge(column: _Columns) -> Gate:
         return f"{costs} bps exceed the expected reversion {income} bps"
 
     return Gate("edge", np.asarray(column["net_edge_bps"] <= 0), sentence)
+
+
+def _believed_edge(column: _Columns) -> Gate:
+    """A pair at entry needs a mean above 0 with 90 %; others fail on what they have failed on, and on a raw edge."""
+    mean, lower, share = (column[name].tolist() for name in ("mean_net_bps", "lower_net_bps", "gross_share"))
+    asked, raw = column["is_signal"], _edge(column)
+
+    def sentence(i: int) -> str:
+        if not asked[i]:
+            return raw.sentence(i)
+        if np.isnan(mean[i]):
+            return "what can be believed of its expectation is unknown: the model has no number for it"
+        if np.isnan(lower[i]):
+            return f"nothing of such expectations has arrived so far: {mean[i]:.1f} bps are left after costs"
+        arrives = f"{share[i]:.0%} of the projected reversion is expected to arrive"
+        return f"{arrives}: net {mean[i]:.1f} bps, above {lower[i]:.1f} with 90 %, which is not above 0"
+
+    failed = np.where(asked, ~(column["lower_net_bps"] > 0), raw.failed)
+    return Gate("edge", failed, sentence)
 
 
 def _capacity(column: _Columns, settings: ScreenSettings) -> Gate:

@@ -7,7 +7,9 @@ import pandas as pd
 
 from hlpairs_core._typing import BoolArray, IntArray, StrArray
 from hlpairs_core.costs import CostModel
+from hlpairs_core.market import Panel
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS
+from hlpairs_core.screening.forecast import EdgeForecast, forecast_columns
 from hlpairs_core.screening.gates import Gate, collect_misses, names_of_failed, screen_gates
 from hlpairs_core.screening.legs import LegCosts
 from hlpairs_core.screening.pairs import PairTests
@@ -15,6 +17,7 @@ from hlpairs_core.screening.priced import CoinFacts, Columns, leg_costs, price_p
 from hlpairs_core.screening.ranking import rank
 from hlpairs_core.screening.rates import FundingRates
 from hlpairs_core.screening.settings import ScreenSettings
+from hlpairs_core.screening.signals import SIGNAL_TIME, signal_columns, signal_frame
 
 __all__ = ["JudgedPairs", "judge_pairs"]
 
@@ -33,6 +36,8 @@ class JudgedPairs:
         The columns of `Candidate`.
     cointegrated, at_entry, positive_edge : int
         How many are left after these gates.
+    signals : DataFrame
+        Those at entry, in the columns of `SIGNALS`.
     """
 
     n_pairs: int
@@ -41,38 +46,67 @@ class JudgedPairs:
     cointegrated: int
     at_entry: int
     positive_edge: int
+    signals: pd.DataFrame
 
 
 def judge_pairs(
+    known: Panel,
     tests: PairTests,
     facts: CoinFacts,
-    entry_time: pd.Timestamp,
     *,
     settings: ScreenSettings,
     costs: CostModel,
+    edge: EdgeForecast | None,
 ) -> JudgedPairs:
     """Give every tested pair its signal, costs and expected edge, hold it to the gates and rank it."""
     from hlpairs_core.stats import expected_false_positives
 
-    legs = leg_costs(tests, facts, settings, costs)
-    numbers = price_pairs(tests, signal_zscores(tests, facts), facts, legs, entry_time, settings=settings, costs=costs)
+    legs, zscore = leg_costs(tests, facts, settings, costs), signal_zscores(tests, facts)
+    numbers = price_pairs(tests, zscore, facts, legs, known.closed_at, settings=settings, costs=costs)
     table = tests.table.assign(**numbers, **_words(tests, numbers, facts, legs))
-    gates = screen_gates({name: table[name].to_numpy() for name in table.columns if name != "lag"}, settings)
+    raw = screen_gates(_arrays(table), settings)
+    is_signal = ~_failed(raw, "cointegrated") & ~_failed(raw, "entry")
+    signals = _signals(known, tests, numbers, facts, raw, is_signal, settings)
+    said = None if edge is None else edge.predict(signals, settings=settings)
+    table = table.assign(is_signal=is_signal, **forecast_columns(said, is_signal))
+    gates = raw if edge is None else screen_gates(_arrays(table), settings, calibrated=True)
     misses = collect_misses(gates, len(table))
     table["misses"] = pd.Series(misses, index=table.index, dtype=object)
     table["gates_failed"] = pd.Series(names_of_failed(gates, len(table)), index=table.index, dtype=object)
     table["qualifies"] = np.array([not said for said in misses], dtype=bool)
-    table["calibrated"] = False
+    table["calibrated"] = is_signal & (edge is not None)
     cointegrated = ~_failed(gates, "cointegrated")
-    at_entry = cointegrated & ~_failed(gates, "entry")
+    net = table["net_edge_bps" if edge is None else "mean_net_bps"].to_numpy()
     return JudgedPairs(
         n_pairs=tests.n_pairs,
         expected_by_luck=expected_false_positives(tests.n_tests, settings.p_max),
         candidates=rank(table[list(CANDIDATE_COLUMNS)], cointegrated),
         cointegrated=int(cointegrated.sum()),
-        at_entry=int(at_entry.sum()),
-        positive_edge=int((at_entry & (numbers["net_edge_bps"] > 0)).sum()),
+        at_entry=int(is_signal.sum()),
+        positive_edge=int((is_signal & (net > 0)).sum()),
+        signals=signals,
     )
+
+
+def _arrays(table: pd.DataFrame) -> Columns:
+    return {name: table[name].to_numpy() for name in table.columns if name != "lag"}
+
+
+def _signals(
+    known: Panel,
+    tests: PairTests,
+    numbers: Columns,
+    facts: CoinFacts,
+    gates: list[Gate],
+    which: BoolArray,
+    settings: ScreenSettings,
+) -> pd.DataFrame:
+    """Return the pairs at entry as a walk-forward has them."""
+    qualifies = ~np.any([gate.failed for gate in gates], axis=0)
+    priced = {name: values[which] for name, values in numbers.items()}
+    columns = signal_columns(known, tests.take(np.flatnonzero(which)), priced, facts, qualifies[which], settings)
+    times = pd.DatetimeIndex([known.closed_at] * int(which.sum()), dtype=SIGNAL_TIME)
+    return signal_frame(columns, times, known.coins)
 
 
 def _words(tests: PairTests, numbers: Columns, facts: CoinFacts, legs: LegCosts) -> Columns:

@@ -6,6 +6,7 @@ import pandas as pd
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening.edge import expected_edge, spread_zscore
+from hlpairs_core.screening.forecast import believed_bps
 from hlpairs_core.screening.result import ScreenResult
 from hlpairs_core.screening.settings import ScreenSettings
 
@@ -37,6 +38,8 @@ def mark(
         net_edge_bps`` at the new mids (NaN where unknown), and in addition
 
         * ``signal_zscore``, ``signal_net_edge_bps``: what the selection saw
+        * ``mean_net_bps, lower_net_bps``: the calibrated mean and its lower bound, of the new expectation as much as
+          was expected of the selection's to arrive, with the same margin between them
         * ``mark_state``: where z stands, counted in the direction that the sides bet against: ``"entry"``
           from `z_in` on, ``"faded"`` between `z_out` and `z_in`, ``"reverted"`` at ``|z| <= z_out``,
           ``"crossed"`` beyond `z_out` on the other side of the mean, ``"unknown"`` without a mid
@@ -62,7 +65,11 @@ def mark(
         entry_time=result.closed_at,
         settings=result.settings,
     )
+    margin = _floats(table["mean_net_bps"]) - _floats(table["lower_net_bps"])
+    mean, lower = believed_bps(edge, **{name: _floats(table[name]) for name in _BELIEVED}, margin_bps=margin)
     return table.assign(
+        mean_net_bps=mean,
+        lower_net_bps=lower,
         signal_zscore=_floats(table["zscore"]),
         signal_net_edge_bps=_floats(table["net_edge_bps"]),
         zscore=zscore,
@@ -74,6 +81,7 @@ def mark(
     )
 
 
+_BELIEVED = ("gross_share", "funding_share", "fee_bps", "slippage_bps")
 _FROZEN = ("sigma", "beta", "half_life_hours", "fee_bps", "slippage_bps", "funding_bps_per_hour")
 
 

@@ -12,10 +12,13 @@ __all__ = ["nearest_miss", "rank", "top_candidate"]
 def rank(candidates: pd.DataFrame, cointegrated: BoolArray) -> pd.DataFrame:
     """Sort pairs, best first: qualifying ones by net edge, then cointegrated ones by net edge, the rest by p.
 
+    The net edge is the calibrated mean where a model was asked; those pairs come before others that are cointegrated.
     Unknown numbers come last, ties go by name.
     """
-    group = np.where(candidates["qualifies"], 0, np.where(cointegrated, 1, 2))
-    merit = np.where(group < 2, -candidates["net_edge_bps"], candidates["p_value"])
+    asked = candidates["calibrated"].to_numpy(dtype=bool)
+    net = np.where(asked, candidates["mean_net_bps"], candidates["net_edge_bps"])
+    group = np.select([candidates["qualifies"], asked, cointegrated], [0, 1, 2], default=3)
+    merit = np.where(group < 3, -net, candidates["p_value"])
     keys = pd.DataFrame({"group": group, "merit": merit, "y": candidates["y"], "x": candidates["x"]})
     order = keys.sort_values(["group", "merit", "y", "x"]).index
     return candidates.loc[order].reset_index(drop=True)

@@ -71,7 +71,12 @@ class ScreenResult:
     ----------
     candidates : DataFrame
         One row a tested pair, best first, with the attributes of `Candidate` as columns: pairs that qualify
-        by net edge, then those that pass the p gate by net edge, then the others by p.
+        by net edge (the calibrated mean where there is one), then those that pass the p gate by net edge, those with
+        a calibrated mean first, then the others by p.
+    signals : DataFrame
+        The pairs at entry (p and z gates passed) with all that a walk-forward knows of a candidate at its signal: the
+        columns of `WalkForward.rows` but the outcomes. ``qualifies`` and ``is_top`` are those of the rule that is not
+        calibrated.
     top : Candidate or None
         The qualifying pair with the largest expected net edge.
     nearest_miss : Candidate or None
@@ -93,6 +98,7 @@ class ScreenResult:
     """
 
     candidates: pd.DataFrame
+    signals: pd.DataFrame
     top: Candidate | None
     nearest_miss: Candidate | None
     verdict: Verdict
@@ -116,6 +122,12 @@ class ScreenResult:
         if rows.empty:
             raise InputError(f"the pair {y!r}/{x!r} was not tested: see `candidates` for those that were")
         return Candidate.from_row(rows.iloc[0])
+
+    @property
+    def raw_top(self) -> tuple[str, str] | None:
+        """The pair (y, x) that the rule which is not calibrated would have named; None where it names none."""
+        best = self.signals[self.signals["is_top"].to_numpy(dtype=bool)]
+        return None if best.empty else (str(best["y"].iloc[0]), str(best["x"].iloc[0]))
 
     def __repr__(self) -> str:
         columns = ["y", "x", "side_y", "beta", "zscore", "p_value", "gross_bps", "net_edge_bps", "qualifies"]

@@ -7,12 +7,14 @@ from hlpairs_core.exceptions import InputError
 from hlpairs_core.market.panel import Panel
 from hlpairs_core.market.state import MarketState
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS
+from hlpairs_core.screening.forecast import EdgeForecast
 from hlpairs_core.screening.judge import JudgedPairs, judge_pairs
 from hlpairs_core.screening.pairs import PairTests, cointegration_tests
 from hlpairs_core.screening.priced import coin_facts
 from hlpairs_core.screening.ranking import nearest_miss, top_candidate
 from hlpairs_core.screening.result import Funnel, ScreenResult
 from hlpairs_core.screening.settings import ScreenSettings
+from hlpairs_core.screening.signals import SIGNAL_TIME, no_signals, signal_frame
 from hlpairs_core.screening.universe import Universe, select_universe
 from hlpairs_core.screening.verdict import write_verdict
 
@@ -29,6 +31,7 @@ def screen(
     costs: CostModel = DEFAULT_COSTS,
     market: MarketState | None = None,
     test: Callable[[Panel, ScreenSettings], PairTests] = cointegration_tests,
+    edge: EdgeForecast | None = None,
 ) -> ScreenResult:
     """Find the pair with the largest expected net edge at the panel's last closed bar.
 
@@ -46,6 +49,10 @@ def screen(
         the square-root law.
     test : callable
         Tests the pairs of the fit window. A `ConsecutiveTests`, kept from bar to bar, spares much of the work.
+    edge : EdgeForecast, optional
+        Says how much of the expectations arrives: a `CalibratedEdge`. With it, a pair at entry needs a mean net edge
+        above 0 with 90 % in place of a projected one above 0, and the ranking goes by that mean; what it has no
+        model for does not qualify.
 
     Returns
     -------
@@ -55,8 +62,8 @@ def screen(
     Raises
     ------
     InputError
-        If the panel is shorter than the window needs, its interval is not the settings', or the market lists
-        a coin twice or lacks a column.
+        If the panel is shorter than the window needs, its interval is not the settings', the market lists
+        a coin twice or lacks a column, or the settings are outside the grid of `edge`.
 
     Notes
     -----
@@ -67,7 +74,7 @@ def screen(
     but `market`.
 
     5 % of unrelated pairs or more pass the p gate of 0.05: `Funnel.expected_by_luck` says how many 5 % are. The
-    expected edge is a projection of the fit window, not calibrated on later data.
+    net edge is a projection of the fit window; what `edge` says of it is calibrated on later data.
     """
     _check_kinds(panel, settings)
     _check_panel(panel, settings)
@@ -77,11 +84,19 @@ def screen(
         known = panel.select(universe.coins)
         tests = test(known.tail(settings.window + 1).rows(0, settings.window), settings)
         facts = coin_facts(known, settings, costs, market)
-        judged = judge_pairs(tests, facts, panel.closed_at, settings=settings, costs=costs)
-    return _result(panel, universe, judged, settings=settings, costs=costs, market=market)
+        judged = judge_pairs(known, tests, facts, settings=settings, costs=costs, edge=edge)
+    return _result(panel, universe, judged, settings=settings, costs=costs, market=market, calibrated=edge is not None)
 
 
-_NO_PAIRS = JudgedPairs(0, 0.0, pd.DataFrame(columns=list(CANDIDATE_COLUMNS)), 0, 0, 0)
+_NO_PAIRS = JudgedPairs(
+    0,
+    0.0,
+    pd.DataFrame(columns=list(CANDIDATE_COLUMNS)),
+    0,
+    0,
+    0,
+    signal_frame(no_signals(), pd.DatetimeIndex([], dtype=SIGNAL_TIME), ()),
+)
 
 
 def _check_kinds(panel: Panel, settings: ScreenSettings) -> None:
@@ -111,6 +126,7 @@ def _result(
     settings: ScreenSettings,
     costs: CostModel,
     market: MarketState | None,
+    calibrated: bool,
 ) -> ScreenResult:
     funnel = Funnel(
         coins_listed=universe.listed,
@@ -127,9 +143,10 @@ def _result(
     closest = nearest_miss(judged.candidates, judged.cointegrated)
     return ScreenResult(
         candidates=judged.candidates,
+        signals=judged.signals,
         top=top,
         nearest_miss=closest,
-        verdict=write_verdict(top, closest, funnel, settings),
+        verdict=write_verdict(top, closest, funnel, settings, calibrated=calibrated),
         funnel=funnel,
         universe=universe.table,
         settings=settings,

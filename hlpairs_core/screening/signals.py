@@ -6,12 +6,11 @@ import pandas as pd
 from hlpairs_core._typing import BoolArray, FloatArray, IntArray, StrArray
 from hlpairs_core.market import Panel
 from hlpairs_core.screening.features import FEATURES, describe_candidates
-from hlpairs_core.screening.gates import Gate
 from hlpairs_core.screening.pairs import PairTests
 from hlpairs_core.screening.priced import CoinFacts, Columns
 from hlpairs_core.screening.settings import ScreenSettings
 
-__all__ = ["SIGNALS", "no_signals", "signal_columns", "signal_frame"]
+__all__ = ["SIGNALS", "SIGNAL_TIME", "no_signals", "signal_columns", "signal_frame"]
 
 _TESTED = ("alpha", "beta", "sigma", "p_value", "q_value", "t_stat", "half_life_hours", "r_squared", "correlation")
 _EXPECTED = {
@@ -28,6 +27,7 @@ SIGNALS = (
 )  # fmt: skip
 """Columns of a candidate that are known at its signal bar: see `WalkForward.rows`, which adds outcomes."""
 
+SIGNAL_TIME = pd.DatetimeTZDtype("ms", "UTC")
 _KINDS, _SIDES = ("perp_perp", "spot_perp"), ("long", "short")
 _WHOLE = dict.fromkeys(("y", "x"), np.int64)
 _TRUE_OR_FALSE = dict.fromkeys(("short_y", "short_x", "qualifies", "is_top"), np.bool_)
@@ -39,7 +39,7 @@ def signal_columns(
     tests: PairTests,
     priced: Columns,
     facts: CoinFacts,
-    gates: list[Gate],
+    qualifies: BoolArray,
     settings: ScreenSettings,
 ) -> Columns:
     """Return candidates as columns; ``y, x`` are positions in `known`, sides are ``short_y, short_x``.
@@ -52,13 +52,12 @@ def signal_columns(
         The candidates, and what `price_pairs` says of them.
     facts : CoinFacts
         Of the coins.
-    gates : list of Gate
-        How the rule that is not calibrated judges them.
+    qualifies : ndarray of bool
+        Which of them qualify by the rule that is not calibrated.
     settings : ScreenSettings
         ``window`` and ``z_in``.
     """
     names = np.array(known.coins)
-    qualifies = ~np.any([gate.failed for gate in gates], axis=0)
     return {
         "y": tests.y,
         "x": tests.x,

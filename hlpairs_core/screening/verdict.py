@@ -9,18 +9,25 @@ __all__ = ["write_verdict"]
 
 
 def write_verdict(
-    top: Candidate | None, nearest_miss: Candidate | None, funnel: Funnel, settings: ScreenSettings
+    top: Candidate | None,
+    nearest_miss: Candidate | None,
+    funnel: Funnel,
+    settings: ScreenSettings,
+    *,
+    calibrated: bool,
 ) -> Verdict:
     """Return the answer: the pair that qualifies, or why none does."""
     if top is not None:
-        return Verdict(True, _qualifying(top))
+        return Verdict(True, _qualifying(top), calibrated)
     if funnel.coins_eligible < 2:
         few = "no coin is" if funnel.coins_eligible == 0 else "only one coin is"
-        return Verdict(False, f"No pair qualifies: of {funnel.coins_listed} listed coins {few} eligible.")
+        return Verdict(False, f"No pair qualifies: of {funnel.coins_listed} listed coins {few} eligible.", calibrated)
     if not funnel.pairs_dependent:
-        return Verdict(False, f"No pair qualifies: none of {funnel.pairs:,} pairs {_filter_text(settings)}.")
-    text = f"No pair qualifies: {_funnel_text(funnel, settings)}."
-    return Verdict(False, text if nearest_miss is None else f"{text} {_nearest(nearest_miss)}")
+        return Verdict(
+            False, f"No pair qualifies: none of {funnel.pairs:,} pairs {_filter_text(settings)}.", calibrated
+        )
+    text = f"No pair qualifies: {_funnel_text(funnel, settings, calibrated)}."
+    return Verdict(False, text if nearest_miss is None else f"{text} {_nearest(nearest_miss)}", calibrated)
 
 
 def _qualifying(top: Candidate) -> str:
@@ -30,11 +37,13 @@ def _qualifying(top: Candidate) -> str:
         legs = f"Long {top.y}, short {top.x}"
     else:
         legs = f"Long {top.x}, short {top.y}"
-    edge = f"expected net edge {top.net_edge_bps:.1f} bps of gross notional within {top.hold_hours:.0f} h"
-    return f"{legs}: {edge}, not calibrated on later data."
+    edge = f"expected net edge {top.expected_net_bps:.1f} bps of gross notional within {top.hold_hours:.0f} h"
+    if not top.calibrated:
+        return f"{legs}: {edge}, not calibrated on later data."
+    return f"{legs}: {edge}, above {top.lower_net_bps:.1f} with 90 %, calibrated on trades that are over."
 
 
-def _funnel_text(funnel: Funnel, settings: ScreenSettings) -> str:
+def _funnel_text(funnel: Funnel, settings: ScreenSettings, calibrated: bool) -> str:
     start = (
         f"of {funnel.pairs_dependent:,} tested pairs {funnel.pairs_cointegrated:,} "
         f"{'has' if funnel.pairs_cointegrated == 1 else 'have'} "
@@ -46,8 +55,11 @@ def _funnel_text(funnel: Funnel, settings: ScreenSettings) -> str:
         return f"{start}, and none of these is at |z| of {settings.z_in:g} or more"
     entry = f"{start}, {funnel.pairs_at_entry:,} of these {'is' if funnel.pairs_at_entry == 1 else 'are'} at entry"
     if not funnel.pairs_positive_edge:
-        return f"{entry}, and none has a known, positive net edge"
+        known = "calibrated" if calibrated else "known"
+        return f"{entry}, and none has a {known}, positive net edge"
     positive = f"{entry}, {funnel.pairs_positive_edge:,} with a positive net edge"
+    if calibrated:
+        return f"{positive}, and none is above 0 with 90 % and tradable at this size and leverage"
     return f"{positive}, and none is tradable at this size and leverage"
 
 

@@ -135,6 +135,14 @@ def test_costs_apply_after_the_model(model: EdgeModel, planted: pd.DataFrame, se
     np.testing.assert_allclose(said["mean_net_bps"], plain["mean_net_bps"] - 7.0)
 
 
+def test_the_parts_of_the_mean_add_up(planted: pd.DataFrame, settings: ScreenSettings) -> None:
+    rows = planted.assign(realised_funding_bps=0.7 * planted["expected_funding_bps"])
+    said = fit(rows, settings).predict(rows, settings=settings, past=rows)
+    parts = said["gross_share"] * rows["expected_gross_bps"] + said["funding_share"] * rows["expected_funding_bps"]
+    costs = rows["expected_fee_bps"] + rows["expected_slippage_bps"]
+    np.testing.assert_allclose(parts - costs, said["mean_net_bps"])
+
+
 def test_what_is_unknown_stays_unknown(model: EdgeModel, planted: pd.DataFrame, settings: ScreenSettings) -> None:
     unknown = planted.head(3).assign(expected_gross_bps=np.nan)
     said = model.predict(unknown, settings=settings, past=planted)

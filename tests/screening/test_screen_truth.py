@@ -174,7 +174,7 @@ def test_the_test_keeps_its_size_under_the_volume_rule_and_not_with_the_better_o
 def test_a_candidate_is_the_row_it_was_read_from(pair_panel: Panel, panel_coins: tuple[str, str]) -> None:
     result = screen(pair_panel, settings=SETTINGS, costs=CostModel(taker_fee_bps=2.0))
     candidate = result.candidate(*panel_coins)
-    assert candidate == Candidate.from_row(result.candidates.iloc[0])
+    assert repr(candidate) == repr(Candidate.from_row(result.candidates.iloc[0]))
     assert candidate.fee_bps == 4.0
     assert candidate.net_edge_usd == pytest.approx(candidate.net_edge_bps)  # of 10,000 USD a bp is a dollar
     assert isinstance(candidate.lag, int)
