@@ -67,15 +67,15 @@ class Score:
     early : int
         Of the marked, those whose longest hold is not over: quick gains end first, so that they count in no mean yet.
     every : Outcomes
-        Of all marked ones whose longest hold is over. **They overlap**: bars that follow each other mostly name the same
-        pair, so that these are far fewer trades than their number says.
+        Of all marked ones whose longest hold is over. **They overlap**: bars that follow each other mostly name the
+        same pair, so that these are far fewer trades than their number says.
     trades : Outcomes
         Of those among them that do not overlap: a pair is entered anew only when its trade before is over.
     blocks : int
         Weeks in which `every` has a bar.
     slope, slope_low, slope_high : float
-        Of realised on expected over `every`, with its 90 % interval from resampled weeks: 1 is calibrated, 0 says nothing.
-        NaN below 12 blocks.
+        Of realised on expected over `every`, with its 90 % interval from resampled weeks: 1 is calibrated, 0 says
+        nothing. NaN below 12 blocks.
     first : pandas.Timestamp or None
         Close of its first bar.
     """
@@ -148,7 +148,7 @@ def _score(bars: pd.DataFrame, expected_bps: pd.Series, as_of: pd.Timestamp | No
     hold = _longest_holds(said)
     over = (said["closed_at"] + hold <= as_of).to_numpy() if len(said) else np.empty(0, dtype=bool)
     judged = settled & known & over & np.isfinite(expected)
-    slope = _slope(said[judged], expected[judged], realised[judged], hold[judged], rng)
+    blocks, slopes = _slope(said[judged], expected[judged], realised[judged], hold[judged], rng)
     alone = judged & _one_after_the_other(said, hold)
     return Score(
         bars=len(bars),
@@ -160,8 +160,11 @@ def _score(bars: pd.DataFrame, expected_bps: pd.Series, as_of: pd.Timestamp | No
         early=int((settled & known & ~over).sum()),
         every=Outcomes.of(expected[judged], realised[judged]),
         trades=Outcomes.of(expected[alone], realised[alone]),
+        blocks=blocks,
+        slope=slopes[0],
+        slope_low=slopes[1],
+        slope_high=slopes[2],
         first=bars["closed_at"].min() if len(bars) else None,
-        **slope,
     )
 
 
@@ -176,24 +179,24 @@ def _longest_holds(said: pd.DataFrame) -> pd.Series:
 
 def _slope(
     said: pd.DataFrame, expected: FloatArray, realised: FloatArray, hold: pd.Series, rng: np.random.Generator
-) -> dict[str, float | int]:
-    """Return `blocks`, and the slope with its interval where there are enough of them."""
-    unknown = dict.fromkeys(("slope", "slope_low", "slope_high"), np.nan)
+) -> tuple[int, tuple[float, float, float]]:
+    """Return the number of blocks, and the slope with its interval where there are enough of them."""
+    unknown = (np.nan, np.nan, np.nan)
     if not len(said):
-        return {"blocks": 0} | unknown
+        return 0, unknown
     hours = max(_WEEK_HOURS, hold.max() / pd.Timedelta(hours=1))
     blocks = time_blocks(said["closed_at"], hours=hours)
     n_blocks = int(blocks.max()) + 1
     if n_blocks < LEAST_BLOCKS:
-        return {"blocks": n_blocks} | unknown
+        return n_blocks, unknown
     found = calibration(expected, realised, blocks=blocks, rng=rng, abstained_share=np.nan)
-    return {"blocks": n_blocks} | {name: getattr(found, name) for name in unknown}
+    return n_blocks, (found.slope, found.slope_low, found.slope_high)
 
 
 def _one_after_the_other(said: pd.DataFrame, hold: pd.Series) -> BoolArray:
-    """Return which rows open a trade while none of their pair is open; without a known exit it lasts the longest hold."""
+    """Return which rows open a trade while their pair has none; one without a known exit lasts the longest hold."""
     ended = said["exit_time"].where(said["exit_time"].notna(), said["closed_at"] + hold)
-    alone, free = np.zeros(len(said), dtype=bool), {}
+    alone, free = np.zeros(len(said), dtype=bool), dict[str, pd.Timestamp]()
     for place, (pair, signal, end) in enumerate(zip(pair_names(said), said["closed_at"], ended, strict=True)):
         if pair not in free or signal >= free[pair]:
             alone[place], free[pair] = True, end

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import httpx
 
 from hlpairs_core.engine.payload import TopPayload
+from hlpairs_core.engine.track_record import TrackRecord
 from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError, UnknownPair
 
 if TYPE_CHECKING:
@@ -108,6 +109,30 @@ class EngineClient:
             If no screen that is kept has tested the pair, or listed a coin.
         """
         return self._table(PAIR_HISTORY, y=y, x=x, **({} if since is None else {"since": str(since)}))
+
+    def scorecard(self) -> TrackRecord:
+        """Return what was said of closed bars here against what came of it (see `hlpairs_core.engine.track_record`)."""
+        return cast("TrackRecord", self._json("/scorecard"))
+
+    def scorecard_rows(self, since: "pd.Timestamp | str | None" = None) -> "pd.DataFrame":
+        """Return every answer of a closed bar and its outcome, oldest first.
+
+        Parameters
+        ----------
+        since : time with a zone, optional
+            Only bars that closed then or later.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `hlpairs_core.store.read_scorecard`.
+
+        Raises
+        ------
+        InputError
+            If `since` is no time with a zone.
+        """
+        return self._table("/scorecard/rows", **({} if since is None else {"since": str(since)}))
 
     def health(self) -> dict[str, Any]:
         """Return whether the engine works, and what is wrong if it does not."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.edge.scoreboard import Scoreboard, scoreboard
 from hlpairs_core.engine.marking import Marker, frozen
 from hlpairs_core.engine.payload import iso
@@ -33,8 +34,8 @@ AT_ONCE = 500
 class Scorecard:
     """What was said of closed bars, and what came of it.
 
-    An answer waits until it is stored; of a bar the first final one counts. Whenever a final answer comes, and once a bar
-    without one, every pair that was named and is not marked yet is looked at again.
+    An answer waits until it is stored; of a bar the first final one counts. Whenever a final answer comes, and once a
+    bar without one, every pair that was named and is not marked yet is looked at again.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ class Scorecard:
         """Bars whose answers are not stored yet."""
         return len(self._waiting)
 
-    def add(self, result: ScreenResult, *, final: bool, fitted_until: pd.Timestamp | None = None) -> None:
+    def add(self, result: ScreenResult, *, final: bool, edge: CalibratedEdge | None = None) -> None:
         """Take the answer of a bar, if it is final; `step` stores it.
 
         Parameters
@@ -86,17 +87,17 @@ class Scorecard:
             The answer.
         final : bool
             Whether it stays. One that may still change is passed over.
-        fitted_until : pandas.Timestamp, optional
-            Until when the model that it rests on had seen trades.
+        edge : CalibratedEdge, optional
+            What it rests on.
         """
         if not final:
             return
-        said = said_of(result, market_time=self._state.market_time(self._clock()), fitted_until=fitted_until)
+        said = said_of(result, market_time=self._state.market_time(self._clock()), edge=edge)
         self._waiting.setdefault(said[0].closed_ms, said)
         self._news.set()
 
     async def step(self) -> None:
-        """Wait for an answer, store what waits and mark what has ended; what cannot be stored is told, and tried again."""
+        """Wait for an answer, store what waits, mark what has ended; what cannot be stored is told, and tried again."""
         came = await woken(self._news, RETRY_SECONDS, self._sleep)
         now = self._state.market_time(self._clock())
         if now is None:
@@ -161,40 +162,49 @@ def board_of(rows: pd.DataFrame) -> Scoreboard:
 
 
 def said_of(
-    result: ScreenResult, *, market_time: pd.Timestamp | None = None, fitted_until: pd.Timestamp | None = None
+    result: ScreenResult, *, market_time: pd.Timestamp | None = None, edge: CalibratedEdge | None = None
 ) -> tuple[Said, Said]:
     """Return what the answer of a bar says, and what the raw rule would have said.
 
-    The raw rule's record is kept at every bar, also where the answer names a pair: bars chosen by the other's silence would
-    be another rule.
+    The raw rule's record is kept at every bar, also where the answer names a pair: bars chosen by the other's silence
+    would be another rule.
     """
-    asked = {"settings": asdict(result.settings), "costs": asdict(result.costs)}
-    signals, calibrated = result.signals, result.verdict.calibrated
-    raw = signals[signals["is_top"]]
-    top = result.top
-    named = raw.head(0) if top is None else signals[(signals["y"] == top.y) & (signals["x"] == top.x)]
-    common = {"closed_ms": _ms(result.closed_at), "asked": asked, "market_ms": None if market_time is None else _ms(market_time)}
-    fitted_ms = None if fitted_until is None else _ms(fitted_until)
+    common: dict[str, Any] = {
+        "closed_ms": _ms(result.closed_at),
+        "market_ms": None if market_time is None else _ms(market_time),
+        "asked": {"settings": asdict(result.settings), "costs": asdict(result.costs)},
+    }
+    verdict, raw = result.verdict, result.raw_top
     answer = Said(
         rule="answer",
-        qualifies=result.verdict.qualifies,
-        calibrated=calibrated,
-        text=result.verdict.text,
-        fitted_ms=fitted_ms if calibrated else None,
+        qualifies=verdict.qualifies,
+        calibrated=verdict.calibrated,
+        text=verdict.text,
+        fitted_ms=_fitted_ms(edge) if verdict.calibrated and edge is not None else None,
         **common,
-        **_expected(named, top if calibrated else None),
+        **_top(result),
     )
-    text = "The uncalibrated rule names a pair." if len(raw) else "The uncalibrated rule names no pair."
-    return answer, Said(rule="raw", qualifies=len(raw) > 0, calibrated=False, text=text, **common, **_expected(raw, None))
+    text = f"The uncalibrated rule names {'no pair' if raw is None else 'a pair'}."
+    named = {} if raw is None else _named(result, *raw)
+    return answer, Said(rule="raw", qualifies=raw is not None, calibrated=False, text=text, **common, **named)
 
 
-def _expected(rows: pd.DataFrame, candidate: Any) -> dict[str, Any]:
-    if not len(rows):
+def _top(result: ScreenResult) -> dict[str, Any]:
+    if result.top is None:
         return {}
-    row = rows.iloc[0]
-    names = ("mean_net_bps", "standard_error_bps", "lower_net_bps") if candidate is not None else ()
-    raw = {"signal": frozen(row), "raw_net_bps": float(row["expected_net_bps"])}
-    return raw | {name: float(getattr(candidate, name)) for name in names}
+    return _named(result, result.top.y, result.top.x) | {name: getattr(result.top, name) for name in _MODEL}
+
+
+_MODEL = ("mean_net_bps", "standard_error_bps", "lower_net_bps")
+
+
+def _named(result: ScreenResult, y: str, x: str) -> dict[str, Any]:
+    rows = result.signals[((result.signals["y"] == y) & (result.signals["x"] == x)).to_numpy()]
+    return {"signal": frozen(rows.iloc[0]), "raw_net_bps": float(rows["expected_net_bps"].iloc[0])}
+
+
+def _fitted_ms(edge: CalibratedEdge) -> int | None:
+    return max((_ms(model.span[1]) for model in edge.models.values()), default=None)
 
 
 def _ms(time: pd.Timestamp) -> int:

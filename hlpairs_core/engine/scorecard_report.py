@@ -64,8 +64,8 @@ def scorecard_text(board: Scoreboard, newest: pd.DataFrame) -> str:
         [
             f"As of the bar that closed at {board.as_of:%Y-%m-%d %H:%M}",
             table.to_string(),
-            "Times UTC; net, in bps of gross notional. Means and slope: bars whose longest hold is over. Bars that name",
-            "the same pair one after the other overlap and are no independent trades; (worst 5 %): mean of the worst.",
+            "Times UTC; net, in bps of gross notional. Means and slope: of bars whose longest hold is over.",
+            "Bars that name the same pair one after the other overlap: they are no independent trades.",
             "",
             _newest(newest),
         ]
@@ -113,7 +113,7 @@ def _newest(rows: pd.DataFrame) -> str:
             "how": [_how(row) for row in rows.to_dict("records")],
         }
     )
-    return table.to_string(index=False)
+    return str(table.to_string(index=False))
 
 
 def _pair(row: dict[str, object]) -> str:

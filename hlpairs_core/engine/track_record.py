@@ -1,7 +1,7 @@
 """The forward record, as readers are told of it: all that was said of closed bars here, against what came of it.
 
-Means and the slope are of bars whose longest hold is over. Numbers that are unknown are ``null``; all ``*_bps`` are net, in
-basis points of gross notional.
+Means and the slope are of bars whose longest hold is over. Numbers that are unknown are ``null``; all ``*_bps`` are
+net, in basis points of gross notional.
 """
 
 from typing import TypedDict

@@ -68,7 +68,9 @@ def _of_screens(screens: ScreensReport) -> str:
 
 def _of_scorecard(scorecard: ScorecardReport) -> str:
     since, size = _since(scorecard.first_closed_ms), f"{scorecard.bytes / MB:,.1f} MB"
-    return f"scorecard: {scorecard.bars:,} bars{since}, {scorecard.marked:,} of {scorecard.named:,} pairs marked, {size}"
+    return (
+        f"scorecard: {scorecard.bars:,} bars{since}, {scorecard.marked:,} of {scorecard.named:,} pairs marked, {size}"
+    )
 
 
 def _since(first_ms: int | None) -> str:

@@ -1,7 +1,7 @@
 """What the screen said of each closed bar, and what came of it, in SQLite: every row is kept for ever.
 
-A row is what one rule said of one bar. It is written when the bar's answer is final, and its outcome once, when the trade
-has ended. A bar of both rules takes about 3 KB, so that a year of hourly bars is 26 MB.
+A row is what one rule said of one bar. It is written when the bar's answer is final, and its outcome once, when the
+trade has ended. A bar of both rules takes about 3 KB, so that a year of hourly bars is 26 MB.
 """
 
 import hashlib
@@ -44,7 +44,22 @@ CREATE INDEX not_marked ON said (closed_ms, rule) WHERE marked_ms IS NULL AND si
 """,
 )
 _PAIR = ("kind", "y", "x", "side_y", "side_x")
-_AMOUNTS = ("gross_bps", "fee_bps", "slippage_bps", "funding_bps", "net_bps")
+_ADDED = """
+INSERT INTO said (
+    closed_ms, rule, wall_ms, market_ms, asked, fitted_ms, qualifies, calibrated, text, kind, y, x, side_y, side_x,
+    mean_net_bps, lower_net_bps, standard_error_bps, raw_net_bps, signal
+) VALUES (
+    :closed_ms, :rule, :wall_ms, :market_ms, :asked, :fitted_ms, :qualifies, :calibrated, :text, :kind, :y, :x, :side_y,
+    :side_x, :mean_net_bps, :lower_net_bps, :standard_error_bps, :raw_net_bps, :signal
+)
+"""
+_MARKED = """
+UPDATE said SET
+    marked_ms = :marked_ms, entry_ms = :entry_ms, exit_ms = :exit_ms, exit_reason = :exit_reason,
+    hold_hours = :hold_hours, gross_bps = :gross_bps, fee_bps = :fee_bps, slippage_bps = :slippage_bps,
+    funding_bps = :funding_bps, net_bps = :net_bps, funding_assumed = :funding_assumed, unknown = :unknown
+WHERE closed_ms = :closed_ms AND rule = :rule AND marked_ms IS NULL
+"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -208,14 +223,9 @@ class ScorecardFile:
         StoreNotWritable, StoreError
             If it cannot be written.
         """
-        columns = ("entry_ms", "exit_ms", "exit_reason", "hold_hours", *_AMOUNTS, "funding_assumed", "unknown")
-        updated = (
-            f"UPDATE said SET marked_ms = ?, {', '.join(f'{name} = ?' for name in columns)} "
-            "WHERE closed_ms = ? AND rule = ? AND marked_ms IS NULL"
-        )
         now_ms = self._database.now_ms()
-        values = [(now_ms, *(getattr(one, name) for name in columns), one.closed_ms, one.rule) for one in came]
-        return self._database.change(lambda database: database.executemany(updated, values).rowcount) if came else 0
+        values = [vars(one) | {"marked_ms": now_ms} for one in came]
+        return self._database.change(lambda database: database.executemany(_MARKED, values).rowcount) if came else 0
 
     def close(self) -> None:
         """Close the file; calling it again does nothing. A later call opens it anew."""
@@ -228,9 +238,7 @@ class ScorecardFile:
                 return False
         for one in said:
             values = _values(one) | {"wall_ms": now_ms, "asked": _asked_id(database, one.asked)}
-            names = ", ".join(values)
-            marks = ", ".join("?" * len(values))
-            database.execute(f"INSERT INTO said ({names}) VALUES ({marks})", tuple(values.values()))
+            database.execute(_ADDED, values)
         return True
 
 

@@ -118,7 +118,8 @@ def report_scorecard(path: Path) -> ScorecardReport:
     )
     with reading(path, SCORECARD_SCHEMA.what) as database:
         check_version(database, path, SCORECARD_SCHEMA)
-        return ScorecardReport(*database.execute(query).fetchone(), size_of(path))
+        bars, named, marked, first, last = database.execute(query).fetchone()
+    return ScorecardReport(bars, named, marked, first, last, size_of(path))
 
 
 def _asked(database: sqlite3.Connection) -> dict[int, tuple[str, dict[str, Any]]]:
