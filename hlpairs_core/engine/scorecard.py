@@ -47,6 +47,8 @@ class Scorecard:
         Whose market time counts; problems are told there, and `State.track_record` follows what is stored.
     bar : pandas.Timedelta
         Length of a bar.
+    at_once : int
+        How many pairs that are not marked a step looks at.
     clock : callable
         Wall time, seconds since the epoch.
     sleep : callable
@@ -60,10 +62,12 @@ class Scorecard:
         *,
         state: State,
         bar: pd.Timedelta,
+        at_once: int = AT_ONCE,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._file, self._marker, self._state, self._bar = file, marker, state, bar
+        self._at_once = at_once
         self._clock, self._sleep = clock, sleep
         self._waiting: dict[int, tuple[Said, ...]] = {}
         self._news = asyncio.Event()
@@ -142,12 +146,10 @@ class Scorecard:
         assert self._since is not None
         if self._next is None:
             self._round = now
-            unmarked = self._file.unmarked(limit=AT_ONCE)
-        else:
-            unmarked = self._file.unmarked(after=self._next, limit=AT_ONCE)
+        unmarked = self._file.unmarked(after=self._next, limit=self._at_once)
         came = self._marker.came(unmarked, now=now, since=self._since)
         marked = self._file.mark(came)
-        self._next = (unmarked[-1].closed_ms, unmarked[-1].rule) if len(unmarked) == AT_ONCE else None
+        self._next = (unmarked[-1].closed_ms, unmarked[-1].rule) if len(unmarked) == self._at_once else None
         if marked:
             log.info("marked %d pairs that were named", marked)
         return marked > 0

@@ -43,6 +43,7 @@ CREATE TABLE said (
 CREATE INDEX not_marked ON said (closed_ms, rule) WHERE marked_ms IS NULL AND signal IS NOT NULL;
 """,
 )
+_BEFORE_ALL = (-(2**62), "")
 _PAIR = ("kind", "y", "x", "side_y", "side_x")
 _ADDED = """
 INSERT INTO said (
@@ -202,14 +203,14 @@ class ScorecardFile:
         """
         return self._database.change(lambda database: self._put(database, said))
 
-    def unmarked(self, *, after: tuple[int, str] = (-(2**62), ""), limit: int = -1) -> list[Unmarked]:
+    def unmarked(self, *, after: tuple[int, str] | None = None, limit: int = -1) -> list[Unmarked]:
         """Return the rows that name a pair and have no outcome, oldest first, from behind the row `after` on."""
         query = (
             "SELECT closed_ms, rule, content, signal FROM said JOIN asked ON asked.id = said.asked "
             "WHERE marked_ms IS NULL AND signal IS NOT NULL AND (closed_ms, rule) > (?, ?) "
             "ORDER BY closed_ms, rule LIMIT ?"
         )
-        rows = self._database.run(lambda database: database.execute(query, (*after, limit)).fetchall())
+        rows = self._database.run(lambda database: database.execute(query, (*(after or _BEFORE_ALL), limit)).fetchall())
         return [
             Unmarked(closed_ms=closed_ms, rule=rule, asked=json.loads(asked), signal=json.loads(signal))
             for closed_ms, rule, asked, signal in rows
