@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         largest_size_with_edge,
     )
     from hlpairs_core.edge import (
+        CalibratedEdge,
         Calibration,
         EdgeModel,
         calibration,
@@ -259,6 +260,7 @@ __all__ = [
     "BonferroniThreshold",
     "BootstrapInterval",
     "BreakMonitor",
+    "CalibratedEdge",
     "Calibration",
     "Candidate",
     "CostModel",

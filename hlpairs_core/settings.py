@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     dependence: Literal["any", "inverse", "positive"] = Field("any", description="which pairs ρ* keeps")
     notional_usd: float = Field(10_000.0, gt=0, description="gross notional of the pair, both legs together")
     min_day_notional_usd: float = Field(10_000.0, ge=0, description="least traded notional of a coin per day")
+    address: str | None = Field(
+        None, pattern="^0x[0-9a-fA-F]{40}$", description="account whose fees are paid; unset: the base tier's"
+    )
     taker_fee_bps: float = Field(4.5, ge=-100, le=100, description="taker fee of one fill, in bps of that fill")
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from widgets import formatting as show
 
-__all__ = ["Axis", "CardView", "Fact", "Leg", "Role", "Sparkline", "Step", "card_view", "pair_key"]
+__all__ = ["Axis", "CardView", "Fact", "Leg", "Role", "Sparkline", "Step", "card_view", "expected_bps", "pair_key"]
 
 Role = Literal["answer", "nearest", "runner"]
 
@@ -87,6 +87,7 @@ class CardView:
     edge_kind: Literal["gain", "loss", "unknown"]
     edge_context: str
     signal_edge: str
+    bound: str
     calibrated: bool
     same_side: bool
     misses: tuple[str, ...]
@@ -101,7 +102,7 @@ def pair_key(row: Mapping[str, Any]) -> str:
     return "|".join(sorted((show.text(row["y"]), show.text(row["x"]))))
 
 
-def card_view(row: Mapping[str, Any], settings: Mapping[str, Any], *, role: Role, calibrated: bool) -> CardView:
+def card_view(row: Mapping[str, Any], settings: Mapping[str, Any], *, role: Role) -> CardView:
     """Return the card of one pair.
 
     Parameters
@@ -112,31 +113,61 @@ def card_view(row: Mapping[str, Any], settings: Mapping[str, Any], *, role: Role
         The payload's settings (``z_in``, ``z_out``).
     role : {"answer", "nearest", "runner"}
         Whether this pair is the answer, what comes nearest to one, or a runner-up that the reader chose.
-    calibrated : bool
-        Whether net edges were calibrated by walking the screen over history.
 
     Raises
     ------
     KeyError, TypeError, ValueError
         When the row is not what the contract says.
     """
-    net = show.finite(row["net_edge_bps"])
+    believed = row["believed"]
+    net = expected_bps(row)
+    usd, signal = (
+        (row["net_edge_usd"], row["signal_net_edge_bps"])
+        if believed is None
+        else (believed["mean_net_usd"], believed["signal_mean_net_bps"])
+    )
     return CardView(
         key=pair_key(row),
         role=role,
         legs=(_leg(row, "y"), _leg(row, "x")),
         edge=show.signed(net),
-        edge_usd=show.usd(row["net_edge_usd"], 2, sign=True),
+        edge_usd=show.usd(usd, 2, sign=True),
         edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
         edge_context=f"on {show.usd(row['notional_usd'])} gross, held {show.hours(row['hold_hours'])}",
-        signal_edge=show.signed(row["signal_net_edge_bps"]),
-        calibrated=calibrated,
+        signal_edge=show.signed(signal),
+        bound="" if believed is None else _bound(believed),
+        calibrated=believed is not None,
         same_side=bool(row["same_side"]),
         misses=tuple(show.text(miss) for miss in row["misses"]),
         axis=_axis(row, settings),
         steps=_steps(row),
-        facts=_facts(row),
+        facts=_belief(believed) + _facts(row),
         sparkline=_sparkline(row["sparkline"], settings),
+    )
+
+
+def expected_bps(row: Mapping[str, Any]) -> float | None:
+    """Return the net edge to show: the believed mean where a model was asked, else the projection."""
+    believed = row["believed"]
+    return show.finite(row["net_edge_bps"] if believed is None else believed["mean_net_bps"])
+
+
+def _bound(believed: Mapping[str, Any]) -> str:
+    lower = show.signed(believed["lower_net_bps"])
+    if lower == show.UNKNOWN:
+        return "nothing was learned that would bound it from below"
+    return f"above {lower} bps with 90 %"
+
+
+def _belief(believed: Mapping[str, Any] | None) -> tuple[Fact, ...]:
+    if believed is None:
+        return ()
+    low, high = show.signed(believed["low_net_bps"]), show.signed(believed["high_net_bps"])
+    return (
+        Fact("One trade, 90 %", f"{low} to {high}", "Range of this single trade's net, bps of gross notional."),
+        Fact("Chance of a gain", show.share(believed["gain_probability"]), "That this single trade ends above 0."),
+        Fact("Worst 5 %, mean", show.signed(believed["worst_net_bps"]), "Mean net of the worst 5 % of such trades."),
+        Fact("Deviation", show.number(believed["deviation_bps"], 1), "Standard deviation of such a trade's net, bps."),
     )
 
 
@@ -183,19 +214,30 @@ def _threshold(settings: Mapping[str, Any], name: str) -> float:
 
 def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
     source = {"book": "from the order book", "model": "from the model"}[row["slippage_source"]]
-    gross, fee = show.finite(row["gross_bps"]), show.finite(row["fee_bps"])
-    slippage, funding = show.finite(row["slippage_bps"]), show.finite(row["funding_bps"])
+    gross, funding, note = _income(row)
+    fee, slippage = show.finite(row["fee_bps"]), show.finite(row["slippage_bps"])
     changes = (-fee if fee is not None else None, -slippage if slippage is not None else None, funding)
     names = (("Fees", "four legs, taker"), ("Slippage", source), ("Funding", "over the hold"))
-    steps = [Step("Reversion", "expected, before costs", show.signed(gross), "total", 0.0, gross)]
+    steps = [Step("Reversion", note, show.signed(gross), "total", 0.0, gross)]
     level = gross
     for (label, note), change in zip(names, changes, strict=True):
         after = None if level is None or change is None else level + change
         kind: Literal["gain", "cost"] = "gain" if (change or 0.0) > 0 else "cost"
         steps.append(Step(label, note, show.signed(change), kind, level if after is not None else None, after))
         level = after
-    net = show.finite(row["net_edge_bps"])
+    net = expected_bps(row)
     return (*steps, Step("Net edge", "expected", show.signed(net), "net", 0.0, net))
+
+
+def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str]:
+    """Return reversion and funding to expect, and what the first one is."""
+    believed, gross, funding = row["believed"], show.finite(row["gross_bps"]), show.finite(row["funding_bps"])
+    if believed is None:
+        return gross, funding, "projected, before costs"
+    of_gross, of_funding = show.finite(believed["gross_share"]), show.finite(believed["funding_share"])
+    arrives = None if of_gross is None or gross is None else of_gross * gross
+    paid = None if of_funding is None or funding is None else of_funding * funding
+    return arrives, paid, f"{show.share(of_gross)} of {show.number(gross, 1)} projected"
 
 
 def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:
@@ -208,7 +250,30 @@ def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:
         Fact("Correlation", show.signed(row["correlation"], 2), "Of the two coins' returns in the window."),
         Fact("Funding", _per_hour(row["funding_bps_per_hour"]), "Received (+) or paid (−), bps of gross an hour."),
         Fact("Capacity", show.usd(row["capacity_usd"]), "Largest gross notional within the liquidity caps."),
+        Fact("Pays up to", show.usd(row["largest_size_usd"]), "Gross notional at which slippage takes the last of it."),
+        Fact("Break-even |z|", show.number(row["break_even_z"], 2), "From here on the reversion pays all costs."),
+        Fact("Resting orders", _resting(row), "Net edge with maker orders; how often not both are filled in a bar."),
+        Fact("Capital", _capital(row), "Tied up at the leverage of the settings, and how much of it is margin."),
+        Fact("Liquidation", _liquidation(row), "Move of each leg's price at which the exchange closes it."),
     )
+
+
+def _resting(row: Mapping[str, Any]) -> str:
+    net, cost = expected_bps(row), show.finite(row["maker_cost_bps"])
+    taker = [show.finite(row[name]) for name in ("fee_bps", "slippage_bps")]
+    if net is None or cost is None or taker[0] is None or taker[1] is None:
+        return show.UNKNOWN
+    return f"{show.signed(net + taker[0] + taker[1] - cost)} bps, {show.share(row['maker_unfilled'])} unfilled"
+
+
+def _capital(row: Mapping[str, Any]) -> str:
+    capital, margin = show.usd(row["capital_usd"]), show.usd(row["margin_usd"])
+    return capital if capital == margin else f"{capital}, margin {margin}"
+
+
+def _liquidation(row: Mapping[str, Any]) -> str:
+    moves = (show.finite(row[f"liquidation_distance_{leg}"]) for leg in ("y", "x"))
+    return " / ".join(show.UNKNOWN if move is None else f"{show.signed(100 * max(move, -1.0), 0)}%" for move in moves)
 
 
 def _per_hour(value: object) -> str:

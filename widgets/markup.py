@@ -124,8 +124,12 @@ def _edge_html(card: CardView) -> str:
         f'<div class="hlp-edge hlp-edge-{card.edge_kind}"><p class="hlp-label">Expected net edge {tag}</p>'
         f'<p class="hlp-big">{escape(card.edge)} <small>bps</small></p>'
         f'<p class="hlp-usd"><b>{escape(card.edge_usd)}</b> {escape(card.edge_context)}</p>'
-        f'<p class="hlp-quiet">{escape(card.signal_edge)} bps at the bar’s close</p></div>'
+        f'{_bound_html(card)}<p class="hlp-quiet">{escape(card.signal_edge)} bps at the bar’s close</p></div>'
     )
+
+
+def _bound_html(card: CardView) -> str:
+    return f'<p class="hlp-bound">{escape(card.bound)}</p>' if card.bound else ""
 
 
 def _misses_html(card: CardView) -> str:
@@ -178,10 +182,10 @@ def body_html(card: CardView) -> str:
 
 
 def below_html(view: PageView) -> str:
-    """Return the runners-up, the funnel and the footnotes."""
+    """Return the runners-up, why to believe the numbers, the funnel and the footnotes."""
     footnotes = "".join(f"<p>{escape(note)}</p>" for note in view.footnotes)
     footer = f'<footer class="hlp-footer">{footnotes}</footer>' if footnotes else ""
-    return _runners_html(view) + _funnel_html(view) + footer
+    return _runners_html(view) + _belief_html(view) + _funnel_html(view) + footer
 
 
 def _runners_html(view: PageView) -> str:
@@ -216,6 +220,16 @@ def _sides_html(sides: str) -> str:
         for side in sides.split(" / ")
     )
     return "<span> / </span>".join(spans)
+
+
+def _belief_html(view: PageView) -> str:
+    if not view.belief:
+        return ""
+    lines = "".join(f"<p>{escape(line)}</p>" for line in view.belief)
+    return (
+        '<section class="hlp-funnel hlp-belief" aria-labelledby="hlp-belief"><h2 id="hlp-belief">'
+        f"Can it be believed?</h2>{lines}</section>"
+    )
 
 
 def _funnel_html(view: PageView) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from hlpairs_core.wording import by_luck
 from widgets import formatting as show
-from widgets.card_view import card_view, pair_key
+from widgets.card_view import card_view, expected_bps, pair_key
 from widgets.views import Face, FunnelView, MarketView, Notice, PageView, Progress, RunnerView
 
 __all__ = ["STALE_AFTER_SECONDS", "connecting_view", "held_view", "page_view", "wrong_view"]
@@ -89,6 +89,7 @@ def page_view(payload: Mapping[str, Any], *, selected: str | None = None) -> Pag
         context=_context(payload),
         notices=tuple(_problem(problem) for problem in payload["problems"]),
         funnel=_funnel(payload["funnel"], payload.get("luck")),
+        belief=_belief(payload),
         footnotes=_footnotes(payload),
         message_age=age,
     )
@@ -110,13 +111,13 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
     others = [row for row in payload["runners_up"] if answer is None or pair_key(row) != pair_key(answer)]
     chosen = next((row for row in others if pair_key(row) == selected), None)
     lost = selected is not None and chosen is None and (answer is None or pair_key(answer) != selected)
-    settings, calibrated = payload["settings"], bool(payload["verdict"]["calibrated"])
+    settings = payload["settings"]
     card = None
     if chosen is not None:
-        card = card_view(chosen, settings, role="runner", calibrated=calibrated)
+        card = card_view(chosen, settings, role="runner")
     elif answer is not None:
         role: Literal["answer", "nearest"] = "answer" if top else "nearest"
-        card = card_view(answer, settings, role=role, calibrated=calibrated)
+        card = card_view(answer, settings, role=role)
     shown = card.key if card else ""
     face: Face = "qualifies" if top else "none"
     if frame.message_age is not None and frame.message_age >= STALE_AFTER_SECONDS:
@@ -202,7 +203,8 @@ def _progress(loading: Mapping[str, Any] | None) -> Progress | None:
 
 
 def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
-    net, signal = show.finite(row["net_edge_bps"]), show.signed(row["signal_net_edge_bps"])
+    net, believed = expected_bps(row), row["believed"]
+    signal = show.signed(row["signal_net_edge_bps"] if believed is None else believed["signal_mean_net_bps"])
     sides = {"long": "▲ LONG", "short": "▼ SHORT"}
     key = pair_key(row)
     misses = row["misses"]
@@ -244,6 +246,11 @@ def _luck_of_best(best: Mapping[str, Any] | None) -> str:
         f"the best one looks as good {show.share(best['chance'])} of the time "
         f"({show.count(best['screens'])} null screens)."
     )
+
+
+def _belief(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    model = payload["edge_model"]
+    return () if model is None else (show.text(model["text"]),)
 
 
 def _footnotes(payload: Mapping[str, Any]) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class FunnelView:
 
 @dataclass(frozen=True)
 class PageView:
-    """The whole page at one moment; texts are plain, not HTML."""
+    """The whole page at one moment; texts are plain, not HTML. `belief`: why to believe the numbers, in sentences."""
 
     face: Face
     market: MarketView
@@ -81,6 +81,7 @@ class PageView:
     card: CardView | None = None
     runners: tuple[RunnerView, ...] = ()
     funnel: FunnelView | None = None
+    belief: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = ()
     message_age: float | None = None
     selection_lost: bool = False

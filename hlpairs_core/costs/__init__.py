@@ -16,6 +16,7 @@ from hlpairs_core.costs.funding_rate import (
 )
 from hlpairs_core.costs.impact import square_root_slippage_bps
 from hlpairs_core.costs.largest_size import largest_size_in_books, largest_size_with_edge
+from hlpairs_core.costs.maker import MakerCosts, RestingOrders, maker_round_trip
 from hlpairs_core.costs.model import FILLS_PER_ROUND_TRIP, MINIMUM_ORDER_USD, CostModel
 from hlpairs_core.costs.spread import abdi_ranaldo_spread, edge_spread, half_spread_from_candles
 
@@ -32,6 +33,8 @@ __all__ = [
     "Fee",
     "FeeSchedule",
     "FundingForecast",
+    "MakerCosts",
+    "RestingOrders",
     "abdi_ranaldo_spread",
     "average_fill_price",
     "book_depth_usd",
@@ -50,6 +53,7 @@ __all__ = [
     "largest_fill_usd",
     "largest_size_in_books",
     "largest_size_with_edge",
+    "maker_round_trip",
     "slippage_bps",
     "square_root_slippage_bps",
     "walk_book",

@@ -1,5 +1,6 @@
 """How far out a spread must be for its expected reversion to pay the costs."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidates", "break_even_z", "column_of", "fixed_cost_bps"]
 
-Candidates: TypeAlias = Union["Candidate", pd.DataFrame]
+Candidates: TypeAlias = Union["Candidate", pd.DataFrame, Mapping[str, float]]
 
 
 def break_even_z(
@@ -68,8 +69,8 @@ def fixed_cost_bps(candidates: Candidates, *, flash_loan_bps: float) -> FloatArr
 
 
 def column_of(candidates: Candidates, name: str) -> FloatArray:
-    """Return one number of a candidate, shape (), or one column of a table."""
-    values = candidates[name] if isinstance(candidates, pd.DataFrame) else getattr(candidates, name)
+    """Return one number of a candidate (or of its row), shape (), or one column of a table."""
+    values = candidates[name] if isinstance(candidates, (pd.DataFrame, Mapping)) else getattr(candidates, name)
     return np.asarray(values, dtype=np.float64)
 
 

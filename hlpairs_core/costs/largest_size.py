@@ -13,7 +13,6 @@ from hlpairs_core.costs.model import MINIMUM_ORDER_USD, CostModel
 
 if TYPE_CHECKING:
     from hlpairs_core.exchange import OrderBook
-    from hlpairs_core.screening import Candidate
 
 __all__ = ["largest_size_in_books", "largest_size_with_edge"]
 
@@ -73,7 +72,7 @@ def largest_size_with_edge(
 
 
 def largest_size_in_books(
-    candidate: "Candidate",
+    candidate: Candidates,
     *,
     books: tuple["OrderBook", "OrderBook"],
     costs: CostModel,
@@ -84,8 +83,8 @@ def largest_size_in_books(
 
     Parameters
     ----------
-    candidate : Candidate
-        Its own slippage is not read.
+    candidate : Candidate or mapping
+        One candidate, or ``beta, gross_bps, fee_bps, funding_bps`` of one. Its own slippage is not read.
     books : pair of OrderBook
         Of y and of x. Each side is walked once, as in the screen: what opens a leg takes one side, what closes it the
         other.

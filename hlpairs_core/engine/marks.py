@@ -21,10 +21,15 @@ SPARKLINE_STEP_SECONDS = 8
 
 _COPIED = ("y", "x", "side_y", "side_x", "slippage_source")
 _STILL = ("beta", "p_value", "q_value", "correlation", "half_life_hours", "fee_bps", "slippage_bps")
-_SIZE = ("funding_bps_per_hour", "notional_y_usd", "notional_x_usd", "capacity_usd")
+_SIZE = (
+    "funding_bps_per_hour", "notional_y_usd", "notional_x_usd", "capacity_usd", "margin_usd", "capital_usd",
+    "liquidation_distance_y", "liquidation_distance_x", "break_even_z", "largest_size_usd", "maker_cost_bps",
+    "maker_unfilled",
+)  # fmt: skip
 _SPREAD = ("alpha", "beta", "mean", "sigma")
-_SHARES = ("gross_share", "funding_share", "fee_bps", "slippage_bps")
-_RANGE = ("low_net_bps", "high_net_bps", "gain_probability", "deviation_bps", "worst_net_bps", "gross_share")
+_RANGE = ("low_net_bps", "high_net_bps", "gain_probability", "deviation_bps", "worst_net_bps")
+_ARRIVES = ("gross_share", "funding_share")
+_SHARES = (*_ARRIVES, "fee_bps", "slippage_bps")
 _EDGE = ("sigma", "beta", "half_life_hours", "fee_bps", "slippage_bps", "funding_bps_per_hour")
 
 
@@ -150,7 +155,7 @@ def _still_believed(one: Mapping[Any, Any]) -> dict[str, float | None] | None:
     if not one["calibrated"]:
         return None
     signal = {f"signal_{name}": _number(one[name]) for name in ("mean_net_bps", "lower_net_bps")}
-    return {**signal, **{name: _number(one[name]) for name in _RANGE}}
+    return {**signal, **{name: _number(one[name]) for name in (*_RANGE, *_ARRIVES)}}
 
 
 def _number(value: float) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hlpairs_core.costs import CostModel
+from hlpairs_core.engine.account import account_costs
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.live import LiveEngine, Surroundings
 from hlpairs_core.engine.metrics import Metrics
@@ -81,6 +82,8 @@ async def run_live(
         stamp = await _first_stamp(venue, budget, tap, state, hub, clock)
         state.hear(stamp)
         client = await stack.enter_async_context(open_client(venue, budget, tap))
+        costs = await account_costs(client, settings.address, costs, problems=state.problems)
+        state.settings = {**state.settings, "taker_fee_bps": costs.taker_fee_bps}
         folder = settings.data_dir / stamp.name
         journal = Journal(folder / JOURNAL, clock)
         stack.callback(journal.close)

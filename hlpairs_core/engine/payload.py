@@ -52,6 +52,7 @@ class Believed(TypedDict):
     deviation_bps: float | None  # standard deviation of the trade
     worst_net_bps: float | None  # mean of its worst 5 %
     gross_share: float | None  # how much of the projected reversion is expected to arrive
+    funding_share: float | None  # and of the projected funding
 
 
 class Row(TypedDict):
@@ -85,6 +86,14 @@ class Row(TypedDict):
     notional_y_usd: float
     notional_x_usd: float
     capacity_usd: float | None  # largest gross notional within the caps
+    margin_usd: float | None  # tied up at the settings' leverage
+    capital_usd: float | None  # the same, and spot that is paid in full
+    liquidation_distance_y: float | None  # move of y's price, a fraction, at which the exchange closes the leg
+    liquidation_distance_x: float | None
+    break_even_z: float | None  # from where on what is believed of the reversion pays all costs
+    largest_size_usd: float | None  # up to where it does
+    maker_cost_bps: float | None  # of the round trip with resting orders, in place of fees and slippage
+    maker_unfilled: float | None  # share of bars in which not both opening orders would have been filled
     qualifies: bool
     misses: list[str]  # sentences: why it does not qualify, most telling first; empty when it does
     sparkline: Sparkline

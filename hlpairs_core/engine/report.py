@@ -124,7 +124,8 @@ def to_text(result: ScreenResult, rows: int) -> str:
         f"{funnel.coins_eligible} of {funnel.coins_listed} coins, {funnel.pairs:,} pairs, "
         f"{funnel.pairs_dependent:,} tested, {funnel.pairs_cointegrated:,} cointegrated "
         f"(luck alone: {by_luck(funnel.expected_by_luck)}), {funnel.pairs_at_entry:,} at entry, "
-        f"{funnel.pairs_qualifying:,} qualify. Edges in bps of gross notional, uncalibrated.",
+        f"{funnel.pairs_qualifying:,} qualify. Edges in bps of gross notional, "
+        f"{'calibrated' if result.verdict.calibrated else 'uncalibrated'}.",
         "",
     ]
     head = result.candidates.head(rows)
@@ -140,11 +141,17 @@ def to_text(result: ScreenResult, rows: int) -> str:
             "slippage": head["slippage_bps"].map("{:.1f}".format),
             "funding": head["funding_bps"].map("{:+.1f}".format),
             "net": head["net_edge_bps"].map("{:+.1f}".format),
+            **(_believed(head) if result.verdict.calibrated else {}),
             "hold h": head["hold_hours"].map("{:.0f}".format),
             "misses": ["; ".join(map(printable, one)) or "qualifies" for one in head["misses"]],
         }
     )
     return "\n".join([*lines, table.to_string(index=False)] if len(table) else lines)
+
+
+def _believed(head: pd.DataFrame) -> dict[str, pd.Series]:
+    names = {"believed": "mean_net_bps", "above, 90 %": "lower_net_bps"}
+    return {title: head[name].map("{:+.1f}".format) for title, name in names.items()}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

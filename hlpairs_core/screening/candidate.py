@@ -86,6 +86,18 @@ class Candidate:
     gross_share, funding_share : float
         Of ``gross_bps`` and of ``funding_bps``, how much is expected to arrive:
         ``mean_net = gross_share gross + funding_share funding - fee - slippage``.
+    margin_usd, capital_usd : float
+        What the trade ties up at the settings' leverage.
+    liquidation_distance_y, liquidation_distance_x : float
+        Move of the leg's price, as a fraction, at which the exchange closes it (isolated margin, before fees and
+        funding); -1 or less for a long leg that cannot be closed, NaN where the coin's maximum leverage is unknown.
+    break_even_z : float
+        Size of z from which what is believed of the reversion pays all costs; NaN where nothing reverts.
+    largest_size_usd : float
+        Gross notional up to which it does, by both books, else by the slippage model; NaN for pairs not at entry.
+    maker_cost_bps, maker_unfilled : float
+        Costs of the round trip with resting orders, in place of fees and slippage, and the share of bars of the window
+        in which not both opening orders would have been filled; NaN for pairs not at entry. See `maker_round_trip`.
     """
 
     y: str
@@ -131,6 +143,14 @@ class Candidate:
     worst_net_bps: float
     gross_share: float
     funding_share: float
+    margin_usd: float
+    capital_usd: float
+    liquidation_distance_y: float
+    liquidation_distance_x: float
+    break_even_z: float
+    largest_size_usd: float
+    maker_cost_bps: float
+    maker_unfilled: float
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":

@@ -26,7 +26,11 @@ _COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "fees": ("fee_bps", "{:.1f}".format),
     "slippage": ("slippage_bps", "{:.1f}".format),
     "funding": ("funding_bps", lambda bps: signed(bps, 1)),
-    "net edge, bps": ("net_edge_bps", lambda bps: signed(bps, 1)),
+    "projected net, bps": ("net_edge_bps", lambda bps: signed(bps, 1)),
+}
+_BELIEVED: dict[str, tuple[str, Callable[[float], str]]] = {
+    "net edge, bps": ("mean_net_bps", lambda bps: signed(bps, 1)),
+    "above, with 90 %": ("lower_net_bps", lambda bps: signed(bps, 1)),
 }
 
 
@@ -48,18 +52,19 @@ def result_html(result: ScreenResult) -> str:
 def _table(result: ScreenResult) -> str:
     if result.candidates.empty:
         return ""
-    titles = ["y / x", "long", "short", *_COLUMNS, "why not"]
+    columns = _COLUMNS | (_BELIEVED if result.verdict.calibrated else {})
+    titles = ["y / x", "long", "short", *columns, "why not"]
     head = "".join(f"<th>{escape(title)}</th>" for title in titles)
     rows = result.candidates.head(_SHOWN_ROWS).to_dict("records")
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{_cells(row, columns)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cells(row: dict[str, Any]) -> str:
+def _cells(row: dict[str, Any], columns: dict[str, tuple[str, Callable[[float], str]]]) -> str:
     sides = {
         side: ", ".join(row[leg] for leg in ("y", "x") if row[f"side_{leg}"] == side) for side in ("long", "short")
     }
-    numbers = [_number(row[name], form) for name, form in _COLUMNS.values()]
+    numbers = [_number(row[name], form) for name, form in columns.values()]
     pair, why_not = f"{row['y']} / {row['x']}", row["misses"][0] if row["misses"] else ""
     cells = [pair, sides["long"], sides["short"], *numbers, why_not]
     return "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)

@@ -16,6 +16,7 @@ from hlpairs_core.screening.pairs import PairTests
 from hlpairs_core.screening.priced import CoinFacts, Columns, leg_costs, price_pairs, signal_zscores
 from hlpairs_core.screening.ranking import rank
 from hlpairs_core.screening.rates import FundingRates
+from hlpairs_core.screening.risk import believed_table, largest_sizes, maker_costs, risk_columns
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.screening.signals import SIGNAL_TIME, signal_columns, signal_frame
 
@@ -75,6 +76,12 @@ def judge_pairs(
     table["gates_failed"] = pd.Series(names_of_failed(gates, len(table)), index=table.index, dtype=object)
     table["qualifies"] = np.array([not said for said in misses], dtype=bool)
     table["calibrated"] = is_signal & (edge is not None)
+    believed = believed_table(table)
+    table = table.assign(
+        **risk_columns(believed, facts, tests, settings),
+        **maker_costs(known, tests, numbers, costs, settings, is_signal),
+    )
+    table["largest_size_usd"] = largest_sizes(believed, facts, tests, costs, is_signal)
     cointegrated = ~_failed(gates, "cointegrated")
     net = table["net_edge_bps" if edge is None else "mean_net_bps"].to_numpy()
     return JudgedPairs(

@@ -128,6 +128,14 @@ def test_a_positive_mean_counts_in_the_funnel_and_none_is_said_plainly(now: Pane
     assert "none has a calibrated, positive net edge" in nothing.verdict.text
 
 
+def test_a_notebook_shows_mean_and_bound_beside_the_projection(now: Panel) -> None:
+    html = screen(now, settings=SETTINGS, edge=Says())._repr_html_()
+    assert "<th>projected net, bps</th><th>net edge, bps</th><th>above, with 90 %</th>" in html
+    assert "<td>+20.0</td><td>+7.2</td>" in html
+    assert "not calibrated" not in html
+    assert "above, with 90 %" not in screen(now, settings=SETTINGS)._repr_html_()
+
+
 def test_a_mark_at_the_close_is_the_selection_s_and_moves_by_the_share_that_arrives(now: Panel) -> None:
     result = screen(now, settings=SETTINGS, edge=Says())
     mids = dict(zip(now.coins, now.close[-1], strict=True))

@@ -26,11 +26,22 @@ def row(y: str = "AAVE", x: str = "LINK", *, now: datetime = NOW, **changes: Any
         "slippage_bps": 6.14, "slippage_source": "book", "funding_bps": 0.86, "funding_bps_per_hour": 0.0915,
         "net_edge_bps": 37.02, "net_edge_usd": 37.02, "signal_net_edge_bps": 41.2, "notional_usd": 10_000.0,
         "notional_y_usd": 5_161.6, "notional_x_usd": 4_838.4, "capacity_usd": 182_400.0, "qualifies": True,
-        "misses": [],
+        "misses": [], "believed": None, "margin_usd": 10_000.0, "capital_usd": 10_000.0,
+        "liquidation_distance_y": 0.951, "liquidation_distance_x": -1.0, "break_even_z": 1.12,
+        "largest_size_usd": 310_000.0, "maker_cost_bps": 1.2, "maker_unfilled": 0.07,
     }  # fmt: skip
     made.update(changes)
     made.setdefault("sparkline", sparkline(made["zscore"] or 0.0, now=now))
     return made
+
+
+def believed(**changes: Any) -> dict[str, Any]:
+    """What a model says of the pair of `row`: a half of its reversion arrives, and none of its funding."""
+    return {
+        "mean_net_bps": 10.51, "lower_net_bps": 3.4, "mean_net_usd": 10.51, "signal_mean_net_bps": 12.6,
+        "signal_lower_net_bps": 5.5, "low_net_bps": -48.2, "high_net_bps": 66.1, "gain_probability": 0.631,
+        "deviation_bps": 36.4, "worst_net_bps": -71.9, "gross_share": 0.5, "funding_share": 0.0,
+    } | changes  # fmt: skip
 
 
 _OTHERS = (
@@ -98,6 +109,10 @@ def payload(*, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
             "pays for fees, slippage and funding.",
         },
         "top": top, "nearest_miss": None, "runners_up": runners_up(now),
+        "edge_model": {
+            "stage": "fitted", "text": "Calibrated on 3,204 trades that were over by 2026-11-18.",
+            "done": 0, "total": 0, "fitted_at": "2026-11-20T12:00:00.000Z",
+        },
         "luck": {"t_stat": -5.88, "chance": 0.391, "screens": 500},
         "funnel": {
             "coins_listed": 187, "coins_eligible": 163, "pairs": 13_203, "pairs_dependent": 4_118,

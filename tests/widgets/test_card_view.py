@@ -10,7 +10,7 @@ SETTINGS = payloads.payload()["settings"]
 
 def view(**changes):
     role = changes.pop("role", "answer")
-    return card_view(payloads.row(**changes), SETTINGS, role=role, calibrated=False)
+    return card_view(payloads.row(**changes), SETTINGS, role=role)
 
 
 def test_each_leg_says_its_side_in_word_and_shape_with_its_own_notional():
@@ -60,6 +60,11 @@ def test_every_fact_has_its_unit():
         "Correlation": "+0.81",
         "Funding": "+0.09 bps/h",
         "Capacity": "$182,400",
+        "Pays up to": "$310,000",
+        "Break-even |z|": "1.12",
+        "Resting orders": "+51.0 bps, 7% unfilled",
+        "Capital": "$10,000",
+        "Liquidation": "+95% / −100%",
     }
 
 
@@ -71,7 +76,7 @@ def test_what_is_unknown_is_a_dash_everywhere():
     )  # fmt: skip
     assert (card.edge, card.edge_usd, card.edge_kind, card.axis.value) == ("—", "—", "unknown", "—")
     unknown = {fact.label for fact in card.facts if fact.value == "—"}
-    assert unknown == {"Half-life", "Expected hold", "Funding", "Capacity"}
+    assert unknown == {"Half-life", "Expected hold", "Funding", "Capacity", "Resting orders"}
     assert card.axis.state == "no mid price for a leg"
 
 
@@ -102,3 +107,40 @@ def test_a_side_that_is_neither_is_refused():
 
 def test_a_pair_keeps_its_name_when_the_regression_turns_round():
     assert pair_key(payloads.row("AAVE", "LINK")) == pair_key(payloads.row("LINK", "AAVE"))
+
+
+def test_a_believed_edge_goes_before_the_projection_with_its_bound_and_the_fall_ends_there():
+    card = view(believed=payloads.believed())
+    assert (card.edge, card.edge_usd, card.signal_edge) == ("+10.5", "+$10.51", "+12.6")
+    assert card.bound == "above +3.4 bps with 90 %"
+    assert card.calibrated
+    assert [step.value for step in card.steps] == ["+25.6", "−9.0", "−6.1", "0.0", "+10.5"]
+    assert card.steps[0].note == "50% of 51.3 projected"
+    assert card.steps[-2].stop == pytest.approx(card.steps[-1].stop)
+
+
+def test_the_risk_of_one_trade_stands_beside_a_believed_mean():
+    facts = {fact.label: fact.value for fact in view(believed=payloads.believed()).facts}
+    assert facts["One trade, 90 %"] == "−48.2 to +66.1"
+    assert facts["Chance of a gain"] == "63%"
+    assert facts["Worst 5 %, mean"] == "−71.9"
+    assert facts["Deviation"] == "36.4"
+    assert "Worst 5 %, mean" not in {fact.label for fact in view().facts}
+
+
+def test_where_nothing_was_learned_the_bound_says_so():
+    nothing = payloads.believed(lower_net_bps=None, mean_net_bps=-15.1, gross_share=0.0)
+    card = view(believed=nothing)
+    assert card.bound == "nothing was learned that would bound it from below"
+    assert card.edge_kind == "loss"
+    assert card.steps[0].value == "0.0"
+
+
+def test_what_the_trade_ties_up_and_what_ends_it_stand_beside_the_edge():
+    facts = {fact.label: fact.value for fact in view().facts}
+    assert facts["Resting orders"] == f"+{37.02 + 9.0 + 6.14 - 1.2:.1f} bps, 7% unfilled"
+    carried = {fact.label: fact.value for fact in view(margin_usd=5_000.0).facts}
+    assert carried["Capital"] == "$10,000, margin $5,000"
+    unknown = {fact.label: fact.value for fact in view(maker_cost_bps=None, liquidation_distance_x=None).facts}
+    assert unknown["Resting orders"] == "—"
+    assert unknown["Liquidation"] == "+95% / —"

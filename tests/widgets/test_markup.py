@@ -129,7 +129,7 @@ def test_a_fallback_market_is_said_in_its_own_region():
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_an_uncalibrated_edge_is_tagged_and_explained_in_a_sentence(calibrated):
     said = payloads.payload()
-    said["verdict"]["calibrated"] = calibrated
+    said["top"]["believed"] = payloads.believed() if calibrated else None
     view = page_view(said)
     assert ("uncalibrated" in words(head_html(view))) is not calibrated
     assert ("Uncalibrated. The edge takes the fitted reversion at its word" in words(head_html(view))) is not calibrated

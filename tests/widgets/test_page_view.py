@@ -175,6 +175,7 @@ _UNREAD = {
 }  # fmt: skip
 _UNREAD_BELOW = {
     "address", "refit_seconds", "coins", "time", "coins_listed", "pairs_dependent", "pairs_positive_edge", "qualifies",
+    "calibrated", "stage", "done", "total", "fitted_at",
 }  # fmt: skip
 _READ = [
     path

@@ -7,7 +7,7 @@ from widgets.sparkline import SparklineChart, round_levels, thinned, whole_minut
 
 
 def sparkline(**changes):
-    return card_view(payloads.row(**changes), payloads.payload()["settings"], role="answer", calibrated=False).sparkline
+    return card_view(payloads.row(**changes), payloads.payload()["settings"], role="answer").sparkline
 
 
 def test_the_line_is_on_a_utc_axis_whatever_offset_the_times_carry():
