@@ -16,7 +16,7 @@ class Says:
     """Says that all net edges are 12 bps, give or take `error`."""
 
     def __init__(self, error=5.0):
-        self.error = error
+        self.error, self.models = error, {}
 
     def predict(self, rows, *, settings):
         assert settings.z_in == LOOSE["z_in"]

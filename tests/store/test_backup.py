@@ -434,7 +434,7 @@ def test_both_commands_say_what_they_did(data_dir: Path, tmp_path: Path) -> None
     saved, before = tmp_path / "saved", contents(data_dir)
     done = CliRunner().invoke(main, ["backup", str(saved), "--data", str(data_dir)])
     assert done.exit_code == 0, done.output
-    assert done.output == f"10 files, 0.1 MB, of demo-7, mainnet -> {saved}\n"
+    assert done.output == f"12 files, 0.2 MB, of demo-7, mainnet -> {saved}\n"
     done = CliRunner().invoke(main, ["restore", str(saved), "--data", str(data_dir)])
     assert done.exit_code == 1
     assert "--replace moves it aside" in done.output
