@@ -36,9 +36,10 @@ def realise(
     ----------
     rows : DataFrame
         Candidates of a walk-forward: ``signal_time, y, x, side_y, side_x, alpha, beta, sigma, vol_y_bps,
-        vol_x_bps, day_notional_y_usd, day_notional_x_usd``, all frozen at the signal.
+        vol_x_bps, day_notional_y_usd, day_notional_x_usd``, all frozen at the signal; ``kind`` where some are
+        "spot_perp" (all are "perp_perp" without it).
     panel : Panel
-        Bars before and after the signals; with funding.
+        Bars before and after the signals; with funding. For "spot_perp" of `join_spot`.
     settings : ScreenSettings
         ``z_out``, ``horizon_hours``, ``notional_usd``.
     costs : CostModel
@@ -59,6 +60,11 @@ def realise(
     ------
     InputError
         If the intervals of panel and settings differ, a coin is not in the panel, or a signal has no bar after it.
+
+    Notes
+    -----
+    Of "spot_perp" the rules differ: a unit of spot for each unit of the perpetual (not equal notional: what is left of
+    one would move with the price), no exit by z but the horizon alone, spot's taker fee on y, and funding of x only.
     """
     check_integer("delay_bars", delay_bars, low=0, high=1000)
     market = WalkMarket(panel, costs.assumed_funding_per_hour)
@@ -82,23 +88,32 @@ class _Fills:
 
 def _settle(market: WalkMarket, trades: Trades, settings: ScreenSettings, costs: CostModel) -> Columns:
     fills = _fills(market, trades, settings)
-    units = np.stack(leg_weights(trades.beta)) * settings.notional_usd / fills.entry_price
+    units = _units(trades, fills.entry_price, settings.notional_usd)
     traded = np.stack([units * fills.entry_price, units * fills.exit_price])
     # Funding's sign is that of a seller: a short receives a positive rate, and gains when the price falls.
     sign, bps = np.where(trades.short, 1.0, -1.0), 1e4 / settings.notional_usd
     paid, missing = _funding_of_legs(market, trades, fills)
     gross = bps * np.sum(-sign * (traded[1] - traded[0]), axis=0)
-    fee = bps * costs.taker_fee_bps / 1e4 * np.sum(traded, axis=(0, 1))
+    fee_y = np.where(trades.is_carry, costs.fee_bps("spot"), costs.fee_bps("perp"))
+    fee = bps / 1e4 * (fee_y * np.sum(traded[:, 0], axis=0) + costs.fee_bps("perp") * np.sum(traded[:, 1], axis=0))
     slippage = bps * np.sum(_slippage_usd(traded, trades, costs), axis=(0, 1))
     funding = bps * np.sum(sign * paid * units, axis=0)
     funding = np.where(missing & (market.assumed is None), np.nan, funding)
     return _columns(fills, (gross, fee, slippage, funding, gross - fee - slippage + funding), missing)
 
 
+def _units(trades: Trades, price: FloatArray, notional_usd: float) -> FloatArray:
+    """Return the units of each leg, shape (2, N): by notional, or the same of both."""
+    by_notional = np.stack(leg_weights(trades.beta)) * notional_usd / price
+    return np.where(trades.is_carry, notional_usd / np.sum(price, axis=0), by_notional)
+
+
 def _funding_of_legs(market: WalkMarket, trades: Trades, fills: _Fills) -> tuple[FloatArray, BoolArray]:
     """Return what one unit of each leg pays if it is long (USD), and whether a rate of either leg is missing."""
-    legs = [market.paid(fills.entry, fills.end, coin) for coin in trades.coin]
-    return np.stack([paid for paid, _ in legs]), legs[0][1] | legs[1][1]
+    (paid_y, missing_y), (paid_x, missing_x) = (market.paid(fills.entry, fills.end, coin) for coin in trades.coin)
+    # Spot has no funding: none that could be missing either.
+    paid_y, missing_y = np.where(trades.is_carry, 0.0, paid_y), missing_y & ~trades.is_carry
+    return np.stack([paid_y, paid_x]), missing_y | missing_x
 
 
 def _columns(fills: _Fills, amounts: tuple[FloatArray, ...], missing: BoolArray) -> Columns:
@@ -152,7 +167,7 @@ def _decisions(
         sigma=trades.sigma[:, None],
     )
     direction = np.where(trades.short[0], 1.0, -1.0)
-    back = there & (direction[:, None] * zscore <= settings.z_out)
+    back = there & (direction[:, None] * zscore <= settings.z_out) & ~trades.is_carry[:, None]
     reverted = back.any(axis=1)
     decided = entry + np.where(reverted, np.argmax(back, axis=1), longest - 1)
     return decided, np.where(reverted, _REVERTED, _HORIZON)

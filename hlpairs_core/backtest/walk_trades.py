@@ -30,6 +30,8 @@ class Trades:
         The spread and its yardstick.
     day_notional_usd, day_volatility_bps : ndarray, shape (2, N)
         As known at the signal.
+    is_carry : ndarray of bool
+        y is spot and x the perpetual of the same coin.
     """
 
     first: IntArray
@@ -40,6 +42,7 @@ class Trades:
     sigma: FloatArray
     day_notional_usd: FloatArray
     day_volatility_bps: FloatArray
+    is_carry: BoolArray
 
     @classmethod
     def of(cls, rows: pd.DataFrame, panel: Panel, settings: ScreenSettings, delay_bars: int) -> "Trades":
@@ -64,11 +67,17 @@ class Trades:
             sigma=rows["sigma"].to_numpy(),
             day_notional_usd=_legs(rows, "day_notional_{}_usd"),
             day_volatility_bps=volatility,
+            is_carry=_is_carry(rows),
         )
 
     def take(self, part: slice) -> "Trades":
         """Return some of the candidates."""
         return Trades(**{name: values[..., part] for name, values in vars(self).items()})
+
+
+def _is_carry(rows: pd.DataFrame) -> BoolArray:
+    kind = rows["kind"] if "kind" in rows else pd.Series("perp_perp", index=rows.index)
+    return np.asarray((kind == "spot_perp").to_numpy(dtype=bool))
 
 
 def _legs(rows: pd.DataFrame, name: str) -> FloatArray:

@@ -8,7 +8,8 @@ import pandas as pd
 from hlpairs_core._typing import BoolArray, FloatArray, IntArray
 from hlpairs_core.edge.blocks import block_counts, purged_folds
 from hlpairs_core.edge.choice import LEVEL_Z, Arrival, arrival, best_of_bars
-from hlpairs_core.edge.features import FORMS
+from hlpairs_core.edge.features import FORMS, forms_of
+from hlpairs_core.edge.grid import kind_of
 from hlpairs_core.edge.holds import longest_hold
 from hlpairs_core.edge.income import BlockSums, Design, prior_precision, shares
 from hlpairs_core.edge.outcomes import OutcomeShape
@@ -87,7 +88,8 @@ def fit_cell(
     rows: pd.DataFrame, blocks: IntArray, *, horizon_hours: float, bar_hours: float, rng: np.random.Generator
 ) -> Cell:
     """Choose the simplest form that predicts, fit it, and see out of fold what its choices would have brought."""
-    designs = {name: Design.of(rows, terms, horizon_hours=horizon_hours) for name, terms in FORMS.items()}
+    kind = kind_of(rows)
+    designs = {name: Design.of(rows, terms, horizon_hours=horizon_hours) for name, terms in forms_of(kind).items()}
     usable, known = _usable(designs)
     kept = rows[known]
     designs = {name: designs[name].take(known) for name in usable}
@@ -101,7 +103,9 @@ def fit_cell(
     form, tried = _simplest(trials, numbers)
     design, trial = designs[form], trials[form]
     weights, covariance = _fitted(design, FORMS[form], numbers, together, rng)
-    came = _arrived(kept, design, trial, numbers, rng)
+    # There is little to choose among few coins: the best of every bar counts, whether it would have paid or not.
+    chosen = trial.judged if kind == "spot_perp" else trial.qualifies
+    came = _arrived(kept, design, trial, chosen, numbers, rng)
     outcome = design.income - came.share * trial.income
     return Cell(
         form=form,
@@ -204,7 +208,7 @@ def _raw(rows: pd.DataFrame, design: Design) -> FloatArray:
 
 def _share(design: Design, terms: tuple[str, ...], weights: FloatArray, raw: FloatArray) -> FloatArray:
     """Return the share of the raw gross that is expected, within 0 and 1."""
-    of_gross = np.array([name != "funding" for name in terms], dtype=bool)
+    of_gross = np.array([not name.startswith("funding") for name in terms], dtype=bool)
     pulled = design.terms[:, of_gross] @ weights[of_gross]
     return np.asarray(np.clip(np.divide(pulled, raw, out=np.zeros_like(raw), where=raw > 0), 0.0, 1.0))
 
@@ -230,6 +234,13 @@ def _simplest(trials: dict[str, _Trial], blocks: IntArray) -> tuple[str, dict[st
     return chosen, {name: float(gain.sum()) for name, gain in gains.items()}
 
 
-def _arrived(rows: pd.DataFrame, design: Design, trial: _Trial, blocks: IntArray, rng: np.random.Generator) -> Arrival:
-    chosen = best_of_bars(rows["signal_time"], trial.net_bps, trial.qualifies)
+def _arrived(
+    rows: pd.DataFrame,
+    design: Design,
+    trial: _Trial,
+    allowed: BoolArray,
+    blocks: IntArray,
+    rng: np.random.Generator,
+) -> Arrival:
+    chosen = best_of_bars(rows["signal_time"], trial.net_bps, allowed)
     return arrival(trial.income[chosen], design.income[chosen], blocks[chosen], rng=rng, draws=_DRAWS)

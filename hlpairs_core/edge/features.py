@@ -7,7 +7,7 @@ import pandas as pd
 
 from hlpairs_core._typing import FloatArray
 
-__all__ = ["FORMS", "NEEDED", "noise_bps", "terms_of"]
+__all__ = ["FORMS", "NEEDED", "forms_of", "noise_bps", "terms_of"]
 
 # From a spread e^0.9 = 2.5 times calmer than its legs to one 3.5 times calmer: from coins of one sector to one trend.
 _LOOSE, _TIGHT = 0.9, 1.25
@@ -44,8 +44,14 @@ FORMS: dict[str, tuple[str, ...]] = {
         "z",
         "market_lean",
     ),
+    "funding arrives": ("funding",),
+    "funding arrives, as in its last week": ("funding", "funding_week"),
 }
-"""Sets of terms that are tried, the simplest first."""
+"""Sets of terms by name; `forms_of` says which are tried of a kind of pair."""
+
+# Spot against perp has no test and no reversion to expect: its income is funding.
+_NOTHING = "nothing arrives"
+_CARRY = (_NOTHING, "funding arrives", "funding arrives, as in its last week")
 
 NEEDED = (
     "kind",
@@ -62,10 +68,18 @@ NEEDED = (
 """Columns without which nothing is expected."""
 
 
+def forms_of(kind: str) -> dict[str, tuple[str, ...]]:
+    """Return the sets of terms that are tried of a kind of pair, the simplest first."""
+    if kind == "spot_perp":
+        return {name: FORMS[name] for name in _CARRY}
+    return {name: terms for name, terms in FORMS.items() if name == _NOTHING or name not in _CARRY}
+
+
 def terms_of(rows: pd.DataFrame, names: tuple[str, ...]) -> FloatArray:
     r"""Return what the expected income is a sum of (bps); shape (n, len(names)), NaN where an input is unknown.
 
-    ``funding`` is the raw expectation of the funding. Each other term is the raw expectation of the gross times
+    ``funding`` is the raw expectation of the funding, ``funding_week`` how much more it is if it goes on as in the last
+    week. Each other term is the raw expectation of the gross times
 
     * ``all``: 1
     * ``tight``: 0 where the legs are less than 2.5 times as volatile as the spread, 1 from 3.5 times on
@@ -80,7 +94,7 @@ def terms_of(rows: pd.DataFrame, names: tuple[str, ...]) -> FloatArray:
     """
     gross, parts = _column(rows, "expected_gross_bps"), {}
     for name in names:
-        parts[name] = _column(rows, "expected_funding_bps") if name == "funding" else gross * _factor(rows, name)
+        parts[name] = _FUNDING[name](rows) if name in _FUNDING else gross * _factor(rows, name)
     return np.stack(list(parts.values()), axis=1) if parts else np.empty((len(rows), 0))
 
 
@@ -98,6 +112,18 @@ def _factor(rows: pd.DataFrame, name: str) -> FloatArray:
 
 def _column(rows: pd.DataFrame, name: str) -> FloatArray:
     return np.asarray(rows[name], dtype=np.float64)
+
+
+def _funding_week(rows: pd.DataFrame) -> FloatArray:
+    if "funding_week_bps" not in rows:
+        return np.full(len(rows), np.nan)
+    return _column(rows, "funding_week_bps") - _column(rows, "expected_funding_bps")
+
+
+_FUNDING: dict[str, Callable[[pd.DataFrame], FloatArray]] = {
+    "funding": lambda rows: _column(rows, "expected_funding_bps"),
+    "funding_week": _funding_week,
+}
 
 
 def _weights(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:

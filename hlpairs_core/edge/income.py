@@ -12,7 +12,7 @@ __all__ = ["BlockSums", "Design", "prior_precision", "shares"]
 
 # One standard deviation of what is thought possible before any data, around nothing: the share of the raw gross that
 # arrives for any pair, how much more for a tight one, how much a feature moves it, and the share of the funding.
-_PRIOR_SD = {"all": 0.05, "funding": 0.5, "tight": 0.5, "tight_record": 0.5}
+_PRIOR_SD = {"all": 0.05, "funding": 0.5, "funding_week": 0.5, "tight": 0.5, "tight_record": 0.5}
 _FEATURE_SD, _TIGHT_FEATURE_SD = 0.05, 0.25
 
 

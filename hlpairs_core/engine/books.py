@@ -8,6 +8,7 @@ import pandas as pd
 
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import HyperliquidClient, OrderBook, Priority
+from hlpairs_core.exchange.book import deepened
 from hlpairs_core.exchange.events import BookEvent
 
 __all__ = ["Books"]
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 FRESH_SECONDS = 10.0
 # Of a coin, from the feed: enough to find the one at a bar's close a minute after it.
 KEPT = 12
+# Significant figures of aggregated prices, from the finest on.
+_COARSER = (4, 3, 2)
 
 
 class Books:
@@ -88,3 +91,17 @@ class Books:
             else:
                 raise answer
         return books, failed
+
+    async def deepen(
+        self, books: Mapping[str, OrderBook], priority: Priority = Priority.NORMAL
+    ) -> dict[str, OrderBook]:
+        """Return these books with what lies beyond their visible levels, as far as the exchange aggregates them."""
+        client, found = self._client.at(priority), {}
+        for coin, book in books.items():
+            try:
+                further = [await client.l2_book(coin, significant_figures=figures) for figures in _COARSER]
+            except ExchangeError as error:
+                log.warning("there is no deeper book of %s: %s", coin, error)
+            else:
+                found[coin] = deepened(book, further)
+        return found

@@ -102,6 +102,8 @@ def _best(result: ScreenResult, count: int) -> ScreenResult:
     wanted = np.arange(len(pairs)) < count
     if miss is not None:  # it may be far down: it fails the fewest gates, whatever its edge
         wanted |= ((pairs["y"] == miss.y) & (pairs["x"] == miss.x)).to_numpy()
+    # Whose books are too thin is to be found out before they are refused, and unknown edges come last.
+    wanted |= np.array([failed[:1] == ("slippage",) for failed in pairs["gates_failed"]], dtype=bool)
     return replace(result, candidates=pairs[wanted].reset_index(drop=True))
 
 

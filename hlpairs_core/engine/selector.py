@@ -177,10 +177,11 @@ class Selector:
 
         Asking for the books of all coins would cost most of a minute's weight: those that the feed brings are there,
         others are asked for where they count. A book may sink the pair that asked for it, and the next one in the
-        lead has to be priced from books as well.
+        lead has to be priced from books as well. Where the visible levels do not hold a leg, aggregated ones beyond
+        them are asked for before it is refused.
         """
         books, seconds = self._books_at(job), 0.0
-        asked = set(books)
+        asked, deepened = set(books), set[str]()
         for turn in range(PASSES_AT_MOST):
             market = dataclasses.replace(job.market, books=books)
             screened = await self._refitter.run(dataclasses.replace(job, market=market))
@@ -188,7 +189,10 @@ class Selector:
             lead = result.top or result.nearest_miss
             leaders = [lead.y, lead.x] if lead is not None else []
             self._state.shortlist = tuple(_coins_of(leaders, result.candidates.head(self._shortlist)))
-            if asked.issuperset(leaders):
+            thin = {coin: books[coin] for coin in _thin_coins(result) if coin in books and coin not in deepened}
+            books.update(await self._shelf.deepen(thin, Priority.URGENT))
+            deepened.update(thin)
+            if asked.issuperset(leaders) and not thin:
                 break
             # Twice as many pairs each time: where books sink one leader after the other, it does not take long.
             more = _coins_of(leaders, result.candidates.head(self._shortlist * 2**turn))
@@ -216,6 +220,13 @@ class Selector:
             self._metrics.top_abs_zscore.observe(abs(lead.zscore))
         if before is not None and _top_pair(before.result) != _top_pair(result):
             self._metrics.top_changes.inc()
+
+
+def _thin_coins(result: ScreenResult) -> list[str]:
+    """Return the coins of the pairs that have failed on nothing else before their visible books were too thin."""
+    thin = result.candidates[[failed[:1] == ("slippage",) for failed in result.candidates["gates_failed"]]]
+    thin = thin[thin["slippage_source"] == "book"].head(SHORTLIST)
+    return _coins_of([], thin)
 
 
 def _coins_of(first: list[str], pairs: pd.DataFrame) -> list[str]:
