@@ -107,11 +107,12 @@ class Marker:
         if first + interval_duration(interval) > now:
             return None
         candles = self.history.candles_of(interval).read(coins, first, now)
+        # Market time is an estimate: what closes after it is not looked at.
         candles = candles[candles["time"] + interval_duration(interval) <= now]
         if candles.empty:
             return None
         funding = self.history.funding_of_bars(coins, first, now, interval)
-        return Panel.from_candles(candles, funding, interval=interval, coins=coins, end=now)
+        return Panel.from_candles(candles, funding, interval=interval, coins=coins)
 
     def _judged(
         self,
