@@ -4,7 +4,19 @@ from typing import Any, Literal
 
 from widgets import formatting as show
 
-__all__ = ["Axis", "CardView", "Fact", "Leg", "Role", "Sparkline", "Step", "card_view", "expected_bps", "pair_key"]
+__all__ = [
+    "Axis",
+    "CardView",
+    "Fact",
+    "Leg",
+    "Role",
+    "Sparkline",
+    "Step",
+    "card_view",
+    "expected_bps",
+    "leg_name",
+    "pair_key",
+]
 
 Role = Literal["answer", "nearest", "runner"]
 
@@ -14,6 +26,7 @@ _MARKS = {
     "reverted": "reverted: already inside exit",
     "crossed": "crossed to the other side",
     "unknown": "no mid price for a leg",
+    "held": "spot is held for its funding, whatever the prices do",
 }
 
 
@@ -98,8 +111,14 @@ class CardView:
 
 
 def pair_key(row: Mapping[str, Any]) -> str:
-    """Return the name of a pair that survives a change of the regression's direction."""
-    return "|".join(sorted((show.text(row["y"]), show.text(row["x"]))))
+    """Return the name of a pair that survives a change of the regression's direction; of spot, each has its own."""
+    names = (show.text(row["y"]), show.text(row["x"]))
+    return "|".join(names if row["spot_leg"] else sorted(names))
+
+
+def leg_name(row: Mapping[str, Any], which: Literal["y", "x"]) -> str:
+    """Return what people call a leg: ``UBTC spot`` for spot."""
+    return f"{show.text(row['spot_token'])} spot" if row["spot_leg"] == which else show.text(row[which])
 
 
 def card_view(row: Mapping[str, Any], settings: Mapping[str, Any], *, role: Role) -> CardView:
@@ -179,7 +198,7 @@ def _leg(row: Mapping[str, Any], which: Literal["y", "x"]) -> Leg:
         side=side,
         shape="▲" if side == "long" else "▼",
         word=side.upper(),
-        coin=show.text(row[which]),
+        coin=leg_name(row, which),
         notional=show.usd(row[f"notional_{which}_usd"]),
     )
 
@@ -218,7 +237,8 @@ def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
     fee, slippage = show.finite(row["fee_bps"]), show.finite(row["slippage_bps"])
     changes = (-fee if fee is not None else None, -slippage if slippage is not None else None, funding)
     names = (("Fees", "four legs, taker"), ("Slippage", source), ("Funding", "over the hold"))
-    steps = [Step("Reversion", note, show.signed(gross), "total", 0.0, gross)]
+    first = "Reversion" if row["kind"] == "perp_perp" else "Basis"
+    steps = [Step(first, note, show.signed(gross), "total", 0.0, gross)]
     level = gross
     for (label, note), change in zip(names, changes, strict=True):
         after = None if level is None or change is None else level + change
@@ -232,6 +252,9 @@ def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
 def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str]:
     """Return reversion and funding to expect, and what the first one is."""
     believed, gross, funding = row["believed"], show.finite(row["gross_bps"]), show.finite(row["funding_bps"])
+    if row["kind"] == "spot_perp":
+        share = 1.0 if believed is None else show.finite(believed["funding_share"])
+        return gross, None if share is None or funding is None else share * funding, "not counted on"
     if believed is None:
         return gross, funding, "projected, before costs"
     of_gross, of_funding = show.finite(believed["gross_share"]), show.finite(believed["funding_share"])
@@ -241,18 +264,27 @@ def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str]:
 
 
 def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:
+    return _of_spread(row) + _of_size(row) if row["kind"] == "perp_perp" else _of_size(row)
+
+
+def _of_spread(row: Mapping[str, Any]) -> tuple[Fact, ...]:
     return (
         Fact("Hedge ratio β", show.number(row["beta"], 3), "Notional of the second leg per unit of the first."),
         Fact("Half-life", show.hours(row["half_life_hours"]), "Time in which the spread's deviation halves."),
-        Fact("Expected hold", show.hours(row["hold_hours"]), "Time until exit that the estimate assumes."),
         Fact("p value", show.probability(row["p_value"]), "Engle-Granger: chance of this under no cointegration."),
         Fact("q value", show.probability(row["q_value"]), "Benjamini-Yekutieli: p corrected for all pairs tested."),
         Fact("Correlation", show.signed(row["correlation"], 2), "Of the two coins' returns in the window."),
-        Fact("Funding", _per_hour(row["funding_bps_per_hour"]), "Received (+) or paid (−), bps of gross an hour."),
-        Fact("Capacity", show.usd(row["capacity_usd"]), "Largest gross notional within the liquidity caps."),
-        Fact("Pays up to", show.usd(row["largest_size_usd"]), "Gross notional at which slippage takes the last of it."),
         Fact("Break-even |z|", show.number(row["break_even_z"], 2), "From here on the reversion pays all costs."),
         Fact("Resting orders", _resting(row), "Net edge with maker orders; how often not both are filled in a bar."),
+        Fact("Pays up to", show.usd(row["largest_size_usd"]), "Gross notional at which slippage takes the last of it."),
+    )
+
+
+def _of_size(row: Mapping[str, Any]) -> tuple[Fact, ...]:
+    return (
+        Fact("Expected hold", show.hours(row["hold_hours"]), "Time until exit that the estimate assumes."),
+        Fact("Funding", _per_hour(row["funding_bps_per_hour"]), "Received (+) or paid (−), bps of gross an hour."),
+        Fact("Capacity", show.usd(row["capacity_usd"]), "Largest gross notional within the liquidity caps."),
         Fact("Capital", _capital(row), "Tied up at the leverage of the settings, and how much of it is margin."),
         Fact("Liquidation", _liquidation(row), "Move of each leg's price at which the exchange closes it."),
     )
@@ -272,8 +304,14 @@ def _capital(row: Mapping[str, Any]) -> str:
 
 
 def _liquidation(row: Mapping[str, Any]) -> str:
-    moves = (show.finite(row[f"liquidation_distance_{leg}"]) for leg in ("y", "x"))
-    return " / ".join(show.UNKNOWN if move is None else f"{show.signed(100 * max(move, -1.0), 0)}%" for move in moves)
+    return " / ".join(_liquidated_at(row, leg) for leg in ("y", "x"))
+
+
+def _liquidated_at(row: Mapping[str, Any], leg: Literal["y", "x"]) -> str:
+    move = show.finite(row[f"liquidation_distance_{leg}"])
+    if move is None:
+        return "never" if row["spot_leg"] == leg and row[f"side_{leg}"] == "long" else show.UNKNOWN
+    return f"{show.signed(100 * max(move, -1.0), 0)}%"
 
 
 def _per_hour(value: object) -> str:

@@ -4,7 +4,7 @@ from html import escape
 
 from widgets.card_view import CardView, Leg, Sparkline
 from widgets.drawing import gauge_svg, waterfall_svg
-from widgets.views import MarketView, Notice, PageView, Progress, RunnerView
+from widgets.views import CarryView, MarketView, Notice, PageView, Progress, RunnerView
 
 __all__ = ["below_html", "body_html", "gauge_html", "head_html", "masthead_html", "notices_html", "spark_html"]
 
@@ -182,10 +182,10 @@ def body_html(card: CardView) -> str:
 
 
 def below_html(view: PageView) -> str:
-    """Return the runners-up, why to believe the numbers, the funnel and the footnotes."""
+    """Return the runners-up, spot against perpetuals, why to believe the numbers, the funnel and the footnotes."""
     footnotes = "".join(f"<p>{escape(note)}</p>" for note in view.footnotes)
     footer = f'<footer class="hlp-footer">{footnotes}</footer>' if footnotes else ""
-    return _runners_html(view) + _belief_html(view) + _funnel_html(view) + footer
+    return _runners_html(view) + _carry_html(view) + _belief_html(view) + _funnel_html(view) + footer
 
 
 def _runners_html(view: PageView) -> str:
@@ -200,16 +200,45 @@ def _runners_html(view: PageView) -> str:
     )
 
 
-def _runner_html(row: RunnerView) -> str:
+def _row_head_html(row: RunnerView | CarryView) -> str:
     return (
         f'<tr data-key="{escape(row.key)}" class="{"hlp-shown" if row.shown else ""}">'
         f'<th scope="row"><button type="button" data-action="select" data-value="{escape(row.key)}" '
         f'aria-pressed="{"true" if row.shown else "false"}">{escape(row.pair)}</button></th>'
         f'<td data-label="Sides" class="hlp-sides">{_sides_html(row.sides)}</td>'
+    )
+
+
+def _runner_html(row: RunnerView) -> str:
+    return (
+        f"{_row_head_html(row)}"
         f'<td data-label="z" class="hlp-num">{escape(row.z)}</td>'
         f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}</td>'
         f'<td data-label="p" class="hlp-num">{escape(row.p_value)}</td>'
         f'<td data-label="Half-life" class="hlp-num">{escape(row.half_life)}</td>'
+        f'<td data-label="Why not" class="hlp-why-not">{escape(row.why)}</td></tr>'
+    )
+
+
+def _carry_html(view: PageView) -> str:
+    if not view.carry:
+        return ""
+    columns = ("Pair", "Sides", "Funding, bps", "Costs, bps", "Net edge, bps", "Above, 90 %", "Why not")
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    rows = "".join(_carry_row_html(row) for row in view.carry)
+    return (
+        '<section class="hlp-runners hlp-carry" aria-labelledby="hlp-carry"><h2 id="hlp-carry">Spot against its '
+        f"perpetual</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
+    )
+
+
+def _carry_row_html(row: CarryView) -> str:
+    return (
+        f"{_row_head_html(row)}"
+        f'<td data-label="Funding" class="hlp-num">{escape(row.funding)}</td>'
+        f'<td data-label="Costs" class="hlp-num">{escape(row.costs)}</td>'
+        f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}</td>'
+        f'<td data-label="Above, 90 %" class="hlp-num">{escape(row.bound)}</td>'
         f'<td data-label="Why not" class="hlp-why-not">{escape(row.why)}</td></tr>'
     )
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from hlpairs_core.wording import by_luck
 from widgets import formatting as show
-from widgets.card_view import card_view, expected_bps, pair_key
-from widgets.views import Face, FunnelView, MarketView, Notice, PageView, Progress, RunnerView
+from widgets.card_view import card_view, expected_bps, leg_name, pair_key
+from widgets.views import CarryView, Face, FunnelView, MarketView, Notice, PageView, Progress, RunnerView
 
 __all__ = ["STALE_AFTER_SECONDS", "connecting_view", "held_view", "page_view", "wrong_view"]
 
@@ -108,8 +108,11 @@ def page_view(payload: Mapping[str, Any], *, selected: str | None = None) -> Pag
 def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) -> PageView:
     top, nearest = payload["top"], payload["nearest_miss"]
     answer = top or nearest
-    others = [row for row in payload["runners_up"] if answer is None or pair_key(row) != pair_key(answer)]
-    chosen = next((row for row in others if pair_key(row) == selected), None)
+    others, carry = (
+        [row for row in payload[name] if answer is None or pair_key(row) != pair_key(answer)]
+        for name in ("runners_up", "carry")
+    )
+    chosen = next((row for row in (*others, *carry) if pair_key(row) == selected), None)
     lost = selected is not None and chosen is None and (answer is None or pair_key(answer) != selected)
     settings = payload["settings"]
     card = None
@@ -131,6 +134,7 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
         notices=notices,
         card=card,
         runners=tuple(_runner(row, shown) for row in others[:10]),
+        carry=tuple(_carry(row, shown) for row in payload["carry"]),
         selection_lost=lost,
     )
 
@@ -210,7 +214,7 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
     misses = row["misses"]
     return RunnerView(
         key=key,
-        pair=f"{show.text(row['y'])} / {show.text(row['x'])}",
+        pair=f"{leg_name(row, 'y')} / {leg_name(row, 'x')}",
         sides=f"{sides[row['side_y']]} / {sides[row['side_x']]}",
         z=show.signed(row["zscore"], 2),
         edge=show.signed(net),
@@ -218,6 +222,23 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
         p_value=show.probability(row["p_value"]),
         half_life=show.hours(row["half_life_hours"]),
         why=show.text(misses[0]) if misses else f"Qualifies too: {signal} bps at the bar’s close.",
+        shown=key == shown,
+    )
+
+
+def _carry(row: Mapping[str, Any], shown: str) -> CarryView:
+    net, believed, misses = expected_bps(row), row["believed"], row["misses"]
+    key, costs = pair_key(row), [show.finite(row[name]) for name in ("fee_bps", "slippage_bps")]
+    return CarryView(
+        key=key,
+        pair=f"{leg_name(row, 'y')} / {leg_name(row, 'x')}",
+        sides="▲ LONG / ▼ SHORT",
+        funding=show.signed(row["funding_bps"]),
+        costs=show.UNKNOWN if costs[0] is None or costs[1] is None else show.number(costs[0] + costs[1], 1),
+        edge=show.signed(net),
+        edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
+        bound=show.UNKNOWN if believed is None else show.signed(believed["lower_net_bps"]),
+        why=show.text(misses[0]) if misses else "Qualifies.",
         shown=key == shown,
     )
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from widgets.card_view import CardView
 
-__all__ = ["Face", "FunnelView", "MarketView", "Notice", "PageView", "Progress", "RunnerView"]
+__all__ = ["CarryView", "Face", "FunnelView", "MarketView", "Notice", "PageView", "Progress", "RunnerView"]
 
 Face = Literal["loading", "qualifies", "none", "empty", "stale", "disconnected", "error"]
 
@@ -59,6 +59,22 @@ class RunnerView:
 
 
 @dataclass(frozen=True)
+class CarryView:
+    """One row of spot against the perpetual of its coin; `shown` when the card shows it now."""
+
+    key: str
+    pair: str
+    sides: str
+    funding: str
+    costs: str
+    edge: str
+    edge_kind: Literal["gain", "loss", "unknown"]
+    bound: str
+    why: str
+    shown: bool
+
+
+@dataclass(frozen=True)
 class FunnelView:
     """The gates of the screen, in order: how many are left and what they are; and what luck alone would make."""
 
@@ -80,6 +96,7 @@ class PageView:
     progress: Progress | None = None
     card: CardView | None = None
     runners: tuple[RunnerView, ...] = ()
+    carry: tuple[CarryView, ...] = ()
     funnel: FunnelView | None = None
     belief: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = ()

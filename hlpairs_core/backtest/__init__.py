@@ -8,6 +8,7 @@ from hlpairs_core.backtest.portfolio import Portfolio
 from hlpairs_core.backtest.strategy import Decision, FrozenSignals, Moment, ScreenStrategy, Signal, Strategy
 from hlpairs_core.backtest.sweep import sweep
 from hlpairs_core.backtest.trade import simulate_trade
+from hlpairs_core.backtest.walk_carry import walk_carry
 from hlpairs_core.backtest.walk_forward import WalkForward, walk_forward
 from hlpairs_core.backtest.walk_outcomes import realise
 
@@ -29,5 +30,6 @@ __all__ = [
     "realise",
     "simulate_trade",
     "sweep",
+    "walk_carry",
     "walk_forward",
 ]

@@ -28,7 +28,8 @@ class WalkForward:
     rows : DataFrame
         One row a candidate: a pair at a signal bar. Unknown numbers are NaN. Names and words are categories.
 
-        * ``kind`` ("perp_perp"), ``signal_time`` (close of the signal bar, UTC), ``y, x, side_y, side_x``
+        * ``kind`` ("perp_perp"; "spot_perp" of `walk_carry`), ``signal_time`` (close of the signal bar, UTC), ``y, x,
+          side_y, side_x``
         * as the screen has them: ``alpha, beta, sigma, p_value, q_value, t_stat, half_life_hours, r_squared,
           correlation, zscore``, and ``expected_gross_bps, expected_fee_bps, expected_slippage_bps,
           expected_funding_bps, expected_net_bps, expected_hold_hours, capacity_usd, qualifies``

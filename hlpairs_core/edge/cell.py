@@ -197,9 +197,13 @@ def _expected(
     # No variance is no certainty: nothing was learned, so nothing is known of how wrong the mean is.
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
     noise = design.noise_bps
-    of_funding = np.array([name == "funding" for name in terms], dtype=bool)
+    of_funding = _are_funding(terms)
     funding = design.terms[:, of_funding] @ weights[of_funding]
     return Expected(factor * income * noise, factor * funding * noise, error * noise, share, noise)
+
+
+def _are_funding(terms: tuple[str, ...]) -> BoolArray:
+    return np.array([name.startswith("funding") for name in terms], dtype=bool)
 
 
 def _raw(rows: pd.DataFrame, design: Design) -> FloatArray:
@@ -208,7 +212,7 @@ def _raw(rows: pd.DataFrame, design: Design) -> FloatArray:
 
 def _share(design: Design, terms: tuple[str, ...], weights: FloatArray, raw: FloatArray) -> FloatArray:
     """Return the share of the raw gross that is expected, within 0 and 1."""
-    of_gross = np.array([not name.startswith("funding") for name in terms], dtype=bool)
+    of_gross = ~_are_funding(terms)
     pulled = design.terms[:, of_gross] @ weights[of_gross]
     return np.asarray(np.clip(np.divide(pulled, raw, out=np.zeros_like(raw), where=raw > 0), 0.0, 1.0))
 

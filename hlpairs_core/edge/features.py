@@ -99,9 +99,17 @@ def terms_of(rows: pd.DataFrame, names: tuple[str, ...]) -> FloatArray:
 
 
 def noise_bps(rows: pd.DataFrame, horizon_hours: float) -> FloatArray:
-    """Return what the spread would move by in the horizon if nothing pulled it (bps of gross notional)."""
+    """Return what a trade would bring more or less by chance (bps of gross notional).
+
+    What the spread would move by in the horizon if nothing pulled it; ``hold_noise_bps`` of candidates that have it,
+    since a basis goes nowhere and funding differs from its mean for days.
+    """
     moves = _column(rows, "spread_vol_bps")
-    return np.asarray(np.where(moves > 0, moves, np.nan) * np.sqrt(horizon_hours))
+    noise = np.where(moves > 0, moves, np.nan) * np.sqrt(horizon_hours)
+    if "hold_noise_bps" not in rows:
+        return np.asarray(noise)
+    own = _column(rows, "hold_noise_bps")
+    return np.asarray(np.where(own > 0, own, noise))
 
 
 def _factor(rows: pd.DataFrame, name: str) -> FloatArray:

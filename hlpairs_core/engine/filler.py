@@ -55,6 +55,8 @@ class Filler:
         What is held, which coins there are, and which bar was screened.
     eligible : callable
         The coins that are screened, most liquid first.
+    spots : callable
+        The spot pairs that are held against them: these have candles, and no funding.
     window_start : callable
         From the open of the newest screened bar to that of the first bar of its screen.
     at_a_time : int
@@ -75,13 +77,14 @@ class Filler:
         contexts: Contexts,
         state: State,
         eligible: Callable[[], list[str]],
+        spots: Callable[[], list[str]],
         window_start: Callable[[pd.Timestamp], pd.Timestamp],
         at_a_time: int = AT_A_TIME,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._history, self._contexts, self._state, self._budget = history, contexts, state, budget
-        self._eligible, self._window_start = eligible, window_start
+        self._eligible, self._spots, self._window_start = eligible, spots, window_start
         self._at_a_time, self._clock, self._sleep = at_a_time, clock, sleep
         self._ingest = Ingest(client.at(Priority.BACKGROUND), history)
         self._tried: set[tuple[str, str]] = set()
@@ -173,7 +176,7 @@ class Filler:
 
         rounds = (
             ("funding of the window", self._history.funding, self._eligible(), window, funding_weight),
-            ("candles", self._history.candles, everyone, deep, candles),
+            ("candles", self._history.candles, [*everyone, *self._spots()], deep, candles),
             ("funding", self._history.funding, everyone, deep, funding_weight),
         )
         for stage, part, coins, first, weigh in rounds:

@@ -105,7 +105,8 @@ class KeptScreens:
 
 def screen_table(result: ScreenResult) -> ScreenTable:
     """Return what is kept of a screen."""
-    pairs = result.candidates
+    # What was tested: spot has no test, and no history of one.
+    pairs = result.candidates[(result.candidates["kind"] == "perp_perp").to_numpy()]
     codes, coins = pd.factorize(np.concatenate([pairs["y"].to_numpy(), pairs["x"].to_numpy()]))
     return ScreenTable(
         bar_ms=_ms(result.bar_time),

@@ -33,6 +33,7 @@ from hlpairs_core.engine.selector import SHORTLIST, Selector
 from hlpairs_core.engine.server import Hub
 from hlpairs_core.engine.snapshot import without_sparklines
 from hlpairs_core.engine.source import Parts
+from hlpairs_core.engine.spots import Spots
 from hlpairs_core.engine.state import State
 from hlpairs_core.engine.ticks import Ticks
 from hlpairs_core.exceptions import StoreError
@@ -114,6 +115,14 @@ class LiveEngine:
         self.minutes = Minutes(kept=2 * MINUTES_AT_ONCE) if record else None
         self.ticks = Ticks(
             state=state, hub=around.hub, diary=self.diary, metrics=around.metrics, clock=clock, sleep=around.sleep
+        )
+        self.spots = Spots(
+            around.client,
+            history=around.history,
+            state=state,
+            listed=self.contexts.listed,
+            first_bar=lambda bar: self.selector.first_bar(bar),
+            clock=clock,
         )
         self.selector = self._selector()
         self.bars = self._bars()
@@ -225,6 +234,7 @@ class LiveEngine:
             provisional=self.closes.provisional,
             contexts=self.contexts,
             books=self.books,
+            spots=self.spots,
             state=around.state,
             settings=around.settings,
             costs=around.costs,
@@ -291,6 +301,7 @@ class LiveEngine:
             contexts=self.contexts,
             state=around.state,
             eligible=self.bars.eligible,
+            spots=self.spots.coins,
             window_start=self.selector.first_bar,
             clock=around.clock,
             sleep=around.sleep,

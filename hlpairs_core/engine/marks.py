@@ -12,14 +12,14 @@ from hlpairs_core.engine.payload import Believed, Row, Sparkline, iso
 from hlpairs_core.market.second_bars import SecondBars
 from hlpairs_core.screening import ExpectedEdge, ScreenResult, expected_edge, spread_zscore
 from hlpairs_core.screening.forecast import believed_bps
-from hlpairs_core.screening.mark import mark_states
+from hlpairs_core.screening.mark import held_edge, mark_states
 
 __all__ = ["Marks"]
 
 # A quarter of an hour has about 113 of them.
 SPARKLINE_STEP_SECONDS = 8
 
-_COPIED = ("y", "x", "side_y", "side_x", "slippage_source")
+_COPIED = ("kind", "y", "x", "spot_token", "spot_leg", "side_y", "side_x", "slippage_source")
 _STILL = ("beta", "p_value", "q_value", "correlation", "half_life_hours", "fee_bps", "slippage_bps")
 _SIZE = (
     "funding_bps_per_hour", "notional_y_usd", "notional_x_usd", "capacity_usd", "margin_usd", "capital_usd",
@@ -67,6 +67,8 @@ class Marks:
         mean, lower = (table[name].to_numpy(dtype=np.float64) for name in ("mean_net_bps", "lower_net_bps"))
         self._margin = mean - lower
         self._believed = [_still_believed(one) for one in table.to_dict("records")]
+        self._held = (table["kind"] == "spot_perp").to_numpy()
+        self._at_signal = table[["kind", "hold_hours", "gross_bps", "funding_bps", "net_edge_bps"]]
         self._toward = np.where(table["side_y"] == "short", 1.0, -1.0)
         self._still = [_still(one, result.settings.notional_usd) for one in table.to_dict("records")]
 
@@ -82,6 +84,7 @@ class Marks:
         zscore = self._zscore(np.where((prices > 0) & np.isfinite(prices), prices, np.nan)[:, None])[:, 0]
         distance = self._toward * zscore
         edge = expected_edge(distance, **self._edge, entry_time=self._closed_at, settings=self._settings)
+        edge = held_edge(edge, self._at_signal)
         moving = {
             "zscore": zscore,
             "hold_hours": edge.hold_hours,
@@ -91,7 +94,8 @@ class Marks:
             "net_edge_usd": edge.net_edge_bps * self._settings.notional_usd / 1e4,
         }
         numbers = zip(*(map(_number, values.tolist()) for values in moving.values()), strict=True)
-        states, lines = mark_states(distance, self._settings), self._sparklines(seconds)
+        states = mark_states(distance, self._settings).mask(self._held, "held")
+        lines = self._sparklines(seconds)
         rows = [
             {**still, **dict(zip(moving, row, strict=True)), "mark_state": state, "sparkline": line, "believed": one}
             for still, row, state, line, one in zip(

@@ -58,15 +58,18 @@ class Believed(TypedDict):
 class Row(TypedDict):
     """One pair, selected and fitted at the last closed bar, marked with the newest mids."""
 
-    y: str
+    kind: Literal["perp_perp", "spot_perp"]  # two perpetuals, or spot and the perpetual of the same coin
+    y: str  # names on the wire
     x: str
+    spot_token: str  # what the leg is called that is spot, such as UBTC; else empty
+    spot_leg: Literal["", "y", "x"]
     side_y: Literal["long", "short"]
     side_x: Literal["long", "short"]
     same_side: bool  # β < 0: both legs lie on one side of the market
     beta: float  # ratio of notionals, x to y
     zscore: float | None  # now: newest mids; null where a mid is missing
     signal_zscore: float | None  # at the close of the last closed bar: what the selection saw
-    mark_state: Literal["entry", "faded", "reverted", "crossed", "unknown"]  # where z stands now
+    mark_state: Literal["entry", "faded", "reverted", "crossed", "unknown", "held"]  # where z stands; held: spot
     p_value: float | None
     q_value: float | None  # Benjamini-Yekutieli over all tested pairs
     correlation: float | None
@@ -135,6 +138,8 @@ class Funnel(TypedDict):
     pairs_at_entry: int
     pairs_positive_edge: int
     pairs_qualifying: int
+    carry_pairs: int  # spot pairs held against their perpetuals, beside all those
+    carry_qualifying: int
 
 
 class LuckOfBest(TypedDict):
@@ -219,6 +224,7 @@ class TopPayload(TypedDict):
     top: Row | None
     nearest_miss: Row | None
     runners_up: list[Row]
+    carry: list[Row]  # spot against the perpetual of its coin, both directions, best first
     funnel: Funnel | None
     luck: LuckOfBest | None
     edge_model: EdgeModelSaid | None

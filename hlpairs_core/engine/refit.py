@@ -18,9 +18,10 @@ import pandas as pd
 from hlpairs_core.costs import CostModel
 from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.engine.kept_screens import screen_table
+from hlpairs_core.engine.spots import SpotCandles
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import MarketState, Panel
-from hlpairs_core.screening import ConsecutiveTests, ScreenResult, ScreenSettings, screen
+from hlpairs_core.screening import ConsecutiveTests, ScreenResult, ScreenSettings, SpotMarket, screen
 from hlpairs_core.store import ScreenTable
 
 Job = TypeVar("Job")
@@ -45,6 +46,8 @@ class ScreenJob:
         How many candidates are wanted back.
     edge : CalibratedEdge or None
         Says what of the expectations can be believed.
+    spot : SpotCandles or None
+        Spot pairs to hold against the perpetuals of the same coins.
     """
 
     candles: pd.DataFrame
@@ -55,6 +58,7 @@ class ScreenJob:
     market: MarketState
     best: int
     edge: CalibratedEdge | None = None
+    spot: SpotCandles | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +97,21 @@ def screen_bar(job: ScreenJob) -> ScreenedBar:
         interval=job.settings.interval,
         end=job.closed_at,
     )
-    result = screen(panel, settings=job.settings, costs=job.costs, market=job.market, test=_kept.tests, edge=job.edge)
+    result = screen(
+        panel,
+        settings=job.settings,
+        costs=job.costs,
+        market=job.market,
+        test=_kept.tests,
+        edge=job.edge,
+        spot=None if job.spot is None else _spot_market(job.spot, job),
+    )
     return ScreenedBar(_best(result, job.best), screen_table(result), time.perf_counter() - started)
+
+
+def _spot_market(spot: SpotCandles, job: ScreenJob) -> SpotMarket:
+    panel = Panel.from_candles(spot.candles, interval=job.settings.interval, end=job.closed_at)
+    return SpotMarket(panel, spot.matches)
 
 
 def _best(result: ScreenResult, count: int) -> ScreenResult:
@@ -102,6 +119,7 @@ def _best(result: ScreenResult, count: int) -> ScreenResult:
     wanted = np.arange(len(pairs)) < count
     if miss is not None:  # it may be far down: it fails the fewest gates, whatever its edge
         wanted |= ((pairs["y"] == miss.y) & (pairs["x"] == miss.x)).to_numpy()
+    wanted |= (pairs["kind"] == "spot_perp").to_numpy()  # few, and shown in both directions
     # Whose books are too thin is to be found out before they are refused, and unknown edges come last.
     wanted |= np.array([failed[:1] == ("slippage",) for failed in pairs["gates_failed"]], dtype=bool)
     return replace(result, candidates=pairs[wanted].reset_index(drop=True))

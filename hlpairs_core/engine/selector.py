@@ -5,6 +5,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
@@ -15,6 +16,7 @@ from hlpairs_core.engine.history import History
 from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.provisional import Provisional
 from hlpairs_core.engine.refit import Refitter, ScreenedBar, ScreenJob
+from hlpairs_core.engine.spots import Spots
 from hlpairs_core.engine.state import RUNNERS_UP, Selection, State
 from hlpairs_core.exceptions import ExchangeError, StoreError
 from hlpairs_core.exchange import OrderBook, Priority
@@ -35,7 +37,7 @@ class Selector:
 
     Parameters
     ----------
-    history, provisional, contexts, books : History, Provisional, Contexts, Books
+    history, provisional, contexts, books, spots : History, Provisional, Contexts, Books, Spots
         What is known.
     state : State
         Where the selection goes.
@@ -63,6 +65,7 @@ class Selector:
         provisional: Provisional,
         contexts: Contexts,
         books: Books,
+        spots: Spots,
         state: State,
         settings: ScreenSettings,
         costs: CostModel,
@@ -72,7 +75,7 @@ class Selector:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._history, self._provisional, self._contexts = history, provisional, contexts
-        self._shelf, self._state = books, state
+        self._shelf, self._spots, self._state = books, spots, state
         self._settings, self._costs, self._refitter = settings, costs, refitter
         self._metrics, self._shortlist, self._clock = metrics, shortlist, clock
         self._duration = interval_duration(settings.interval)
@@ -108,6 +111,8 @@ class Selector:
         EngineError
             If the worker died.
         """
+        if wanted == len(coins):  # an answer on the way to the first whole one does not wait for spot
+            await self._spots.gather(last)
         job = await self._job(coins, last)
         self._state.empty = self._too_few_bars(job.candles)
         if self._state.empty is not None:
@@ -157,6 +162,7 @@ class Selector:
             self._market(),
             best,
             self._edge_of(last),
+            await self._spots.read(last),
         )
 
     def _edge_of(self, bar: pd.Timestamp) -> CalibratedEdge | None:
@@ -180,7 +186,7 @@ class Selector:
         lead has to be priced from books as well. Where the visible levels do not hold a leg, aggregated ones beyond
         them are asked for before it is refused.
         """
-        books, seconds = self._books_at(job), 0.0
+        books, seconds = await self._books_at(job), 0.0
         asked, deepened = set(books), set[str]()
         for turn in range(PASSES_AT_MOST):
             market = dataclasses.replace(job.market, books=books)
@@ -203,11 +209,18 @@ class Selector:
         self.books, self._priced_at = books, job.closed_at
         return dataclasses.replace(screened, seconds=seconds)
 
-    def _books_at(self, job: ScreenJob) -> dict[str, OrderBook]:
-        """Return the books at a bar's close; those that it was priced from before, where it was screened before."""
+    async def _books_at(self, job: ScreenJob) -> dict[str, OrderBook]:
+        """Return the books at a bar's close; those that it was priced from before, where it was screened before.
+
+        Spot is asked for with its perpetuals: there are few of them, and none is in the feed.
+        """
         assert self._state.stamp is not None
         books = self._shelf.at(job.closed_at, job.market.contexts.index, speed=self._state.stamp.speed)
-        return {**books, **self.books} if self._priced_at == job.closed_at else books
+        if self._priced_at == job.closed_at:
+            books |= self.books
+        legs = [] if job.spot is None else [coin for one in job.spot.matches for coin in (one.coin, one.perp)]
+        found, _ = await self._shelf.ask([coin for coin in dict.fromkeys(legs) if coin not in books], Priority.URGENT)
+        return books | found
 
     def _observe(self, result: ScreenResult, seconds: float) -> None:
         before = self._state.selection
@@ -224,7 +237,8 @@ class Selector:
 
 def _thin_coins(result: ScreenResult) -> list[str]:
     """Return the coins of the pairs that have failed on nothing else before their visible books were too thin."""
-    thin = result.candidates[[failed[:1] == ("slippage",) for failed in result.candidates["gates_failed"]]]
+    first = np.array([failed[:1] == ("slippage",) for failed in result.candidates["gates_failed"]], dtype=bool)
+    thin = result.candidates[first]
     thin = thin[thin["slippage_source"] == "book"].head(SHORTLIST)
     return _coins_of([], thin)
 

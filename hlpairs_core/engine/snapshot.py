@@ -9,7 +9,7 @@ import pandas as pd
 
 from hlpairs_core.engine.luck import LuckDraws
 from hlpairs_core.engine.payload import Bar, Funnel, LuckOfBest, Market, Row, Sparkline, TopPayload, Verdict, iso
-from hlpairs_core.engine.state import Selection, State
+from hlpairs_core.engine.state import RUNNERS_UP, Selection, State
 
 __all__ = ["build_payload", "describe_market", "summary", "without_sparklines"]
 
@@ -50,7 +50,8 @@ def build_payload(state: State, *, now: float) -> TopPayload:
         verdict=_verdict(state),
         top=top,
         nearest_miss=miss,
-        runners_up=rows[1:] if top or miss else rows,
+        runners_up=(rows[1:] if top or miss else rows)[:RUNNERS_UP],
+        carry=[row for row in rows if row["kind"] == "spot_perp"],
         funnel=cast("Funnel", asdict(result.funnel)) if result is not None else None,
         luck=_luck(selection, state.luck),
         edge_model=None,
@@ -98,9 +99,11 @@ def without_sparklines(payload: TopPayload) -> TopPayload:
     def bare(row: Row | None) -> Row | None:
         return None if row is None else Row(**{**row, "sparkline": Sparkline(t=[], z=[])})
 
+    said = cast("Mapping[str, list[Row]]", payload)
     kept = {**payload, "spreadSparkline": [], "top": bare(payload["top"])}
     kept["nearest_miss"] = bare(payload["nearest_miss"])
-    kept["runners_up"] = [bare(row) for row in payload["runners_up"]]
+    for name in ("runners_up", "carry"):
+        kept[name] = [bare(row) for row in said[name]]
     return cast("TopPayload", kept)
 
 

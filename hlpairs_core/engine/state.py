@@ -38,7 +38,8 @@ class Selection:
     refit_seconds : float
         Wall time of the screens of this bar, in the worker.
     shown : tuple of (y, x)
-        The selected pair (or the nearest miss) and the runners-up: these are marked on each tick.
+        The selected pair (or the nearest miss), the runners-up, and spot against perpetuals: these are marked on each
+        tick.
     marks : Marks
         Those pairs, ready to be marked.
     coins_loaded, coins_wanted : int
@@ -76,7 +77,9 @@ class Selection:
         first = [(lead.y, lead.x)] if lead is not None else []
         head = result.candidates.head(RUNNERS_UP + 1)
         rest = [pair for pair in zip(head["y"], head["x"], strict=True) if pair not in first]
-        shown = tuple(first + rest[:RUNNERS_UP])
+        of_spot = result.candidates[(result.candidates["kind"] == "spot_perp").to_numpy()]
+        carry = list(zip(of_spot["y"], of_spot["x"], strict=True))
+        shown = tuple(dict.fromkeys([*first, *rest[:RUNNERS_UP], *carry]))
         # The others are nobody's business until the next bar, but for the numbers in the table.
         pairs = zip(result.candidates["y"], result.candidates["x"], strict=True)
         few = result.candidates[np.array([pair in shown for pair in pairs], dtype=bool)].reset_index(drop=True)

@@ -11,15 +11,22 @@ __all__ = ["CANDIDATE_COLUMNS", "Candidate"]
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One tested pair: what a screen found at one closed bar. The columns of `ScreenResult.candidates`.
+    """One pair: what a screen found at one closed bar. The columns of `ScreenResult.candidates`.
 
     All ``*_bps`` are basis points of gross notional (both legs together); costs are positive, funding is
     positive when received. NaN is unknown.
 
     Attributes
     ----------
+    kind : {"perp_perp", "spot_perp"}
+        Two perpetuals, tested for cointegration; or spot and the perpetual of the same coin, held to the horizon for
+        its funding: what only a test has is NaN there, and `alpha` 0, `beta` 1. y is the long leg of those.
     y, x : str
-        The explained coin and its hedge.
+        The explained coin and its hedge; names on the wire, such as ``@142`` of spot.
+    spot_token : str
+        Base token of the leg that is spot, such as ``UBTC``; else empty.
+    spot_leg : {"", "y", "x"}
+        Which leg that is.
     side_y, side_x : {"long", "short"}
         y is sold when z > 0 and bought otherwise; x the other way round, or the same way where β < 0.
     same_side : bool
@@ -70,7 +77,7 @@ class Candidate:
     misses : tuple of str
         Why not, most telling first.
     gates_failed : tuple of str
-        Names of the gates behind `misses`, of `GATES`.
+        Names of the gates behind `misses`, of `GATES`; of `CARRY_GATES` for spot.
     calibrated : bool
         Whether a model that was fitted on later, untouched data was asked about this pair. It is asked about pairs
         at entry; the numbers below are NaN for the others, and where it does not know.
@@ -100,8 +107,11 @@ class Candidate:
         in which not both opening orders would have been filled; NaN for pairs not at entry. See `maker_round_trip`.
     """
 
+    kind: Literal["perp_perp", "spot_perp"]
     y: str
     x: str
+    spot_token: str
+    spot_leg: Literal["", "y", "x"]
     side_y: Side
     side_x: Side
     same_side: bool
@@ -156,6 +166,16 @@ class Candidate:
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
         """Read one row of `ScreenResult.candidates` (a Series or a mapping); other columns are ignored."""
         return cls(**{name: _plain(row[name]) for name in CANDIDATE_COLUMNS})
+
+    @property
+    def name_y(self) -> str:
+        """What people call y: ``UBTC spot`` for spot."""
+        return f"{self.spot_token} spot" if self.spot_leg == "y" else self.y
+
+    @property
+    def name_x(self) -> str:
+        """What people call x."""
+        return f"{self.spot_token} spot" if self.spot_leg == "x" else self.x
 
     @property
     def expected_net_bps(self) -> float:

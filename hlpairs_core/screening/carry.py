@@ -18,6 +18,7 @@ from hlpairs_core.market import Panel
 from hlpairs_core.market.joined import join_spot
 from hlpairs_core.market.spot_names import SpotMatch
 from hlpairs_core.screening.carry_facts import CarryFacts
+from hlpairs_core.screening.carry_funding import CarryFunding
 from hlpairs_core.screening.carry_gates import CarryAccount, carry_gates
 from hlpairs_core.screening.gates import collect_misses, names_of_failed
 from hlpairs_core.screening.legs import price_legs
@@ -29,7 +30,7 @@ __all__ = ["CARRY_FEATURES", "carry_candidates", "carry_signals", "screen_carry"
 
 CARRY_FEATURES = (
     "basis_bps", "basis_sd_bps", "basis_z", "funding_week_bps", "funding_mean_72h", "funding_sd_72h",
-    "funding_mean_168h", "funding_sd_168h", "history_hours",
+    "funding_mean_168h", "funding_sd_168h", "hold_noise_bps", "history_hours",
 )  # fmt: skip
 """Columns of a carry candidate beside `SIGNALS` that are known at its signal bar."""
 
@@ -39,6 +40,7 @@ _NONE = (
     "half_life_high", "crossings", "beta_drift", "market_beta_y", "market_beta_x", "funding_y_per_hour",
     "signal_age_bars",
 )  # fmt: skip
+_FUNDING_LASTS_HOURS = 24
 _KINDS, _SIDES = ("perp_perp", "spot_perp"), ("long", "short")
 
 
@@ -84,6 +86,8 @@ def screen_carry(
 
         * ``tradable``: whether the sides can be taken at all; ``misses, gates_failed`` as in `Candidate`
         * ``basis_bps``: ``log perp - log spot`` of the closes, ``basis_z`` against the 168 hours before: description
+        * ``hold_noise_bps``: what a hold brings more or less by chance: two fills anywhere in the basis' range, and
+          funding whose hours differ from its mean for a day at a time (bps of gross notional)
         * ``expected_funding_bps``: see `expected_carry_funding`; ``funding_week_bps``: the same if the funding goes on
           as in the last week; both as the direction receives it
         * ``notional_y_usd, notional_x_usd``; ``margin_usd`` of the perpetual, and ``capital_usd``, with the spot that
@@ -181,10 +185,17 @@ def _described(panel: Panel, facts: CarryFacts, settings: ScreenSettings, costs:
         "funding_sd_72h": funding.sd_72h,
         "funding_mean_168h": funding.week_rate,
         "funding_sd_168h": funding.sd_168h,
+        "hold_noise_bps": _hold_noise_bps(weight_x, basis.sigma, funding),
         "funding_assumed": funding.assumed,
         "history_hours": facts.history_hours,
         "unsound": facts.unsound,
     }
+
+
+def _hold_noise_bps(weight_x: FloatArray, sigma: FloatArray, funding: CarryFunding) -> FloatArray:
+    of_basis = 1e4 * sigma / np.sqrt(2)
+    hours = np.sqrt(funding.stamps * min(funding.stamps, _FUNDING_LASTS_HOURS))
+    return np.asarray(np.hypot(of_basis, 1e4 * weight_x * funding.sd_168h * hours))
 
 
 def _both_ways(columns: Columns) -> Columns:

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from hlpairs_core._typing import FloatArray
 from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.screening.gates import Gate
 from hlpairs_core.screening.priced import Columns
+from hlpairs_core.screening.risk import liquidation_distance
 from hlpairs_core.screening.settings import ScreenSettings
 
-__all__ = ["CARRY_GATES", "CarryAccount", "carry_gates", "liquidation_distance"]
+__all__ = ["CARRY_GATES", "CarryAccount", "carry_gates"]
 
 CARRY_GATES = ("history", "borrow", "funding", "slippage", "edge", "capacity", "order", "leverage")
 """Names of the gates, in the order in which a failure tells most."""
@@ -52,29 +52,6 @@ class CarryAccount:
             "liquidation_distance_x": np.where(self.portfolio_margin, np.nan, distance),
             "max_leverage": allowed,
         }
-
-
-def liquidation_distance(short: Any, *, leverage: float, max_leverage: FloatArray) -> FloatArray:
-    """Return the move of the price, as a fraction, at which the exchange closes an isolated position.
-
-    Parameters
-    ----------
-    short : bool or array of bool
-        Side of the position.
-    leverage : float
-        Notional at entry over its margin.
-    max_leverage : ndarray
-        Of the coin; NaN gives NaN.
-
-    Returns
-    -------
-    ndarray
-        ``(s - 1 / L) / (s - r) - 1`` with s = 1 for a long position and -1 for a short one: where margin and profit are
-        down to the maintenance margin, ``r = 1 / (2 max leverage)`` of the value, before fees and funding. -1 or less
-        for a long one that cannot be liquidated.
-    """
-    sign, rate = np.where(short, -1.0, 1.0), 0.5 / max_leverage
-    return np.asarray((sign - 1.0 / leverage) / (sign - rate) - 1.0)
 
 
 def carry_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Gate]:

@@ -11,10 +11,10 @@ from hlpairs_core.costs import MINIMUM_ORDER_USD
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.wording import digits_to_exceed, stated, told_apart
 
-__all__ = ["GATES", "Gate", "collect_misses", "names_of_failed", "screen_gates"]
+__all__ = ["GATES", "Gate", "collect_misses", "doubt", "names_of_failed", "screen_gates"]
 
 GATES = ("cointegrated", "entry", "reversion", "funding", "slippage", "edge", "capacity", "order", "leverage")
-"""Names of the gates, in the order in which a failure tells most."""
+"""Names of the gates of two perpetuals, in the order in which a failure tells most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,15 +164,19 @@ def _believed_edge(column: _Columns) -> Gate:
     def sentence(i: int) -> str:
         if not asked[i]:
             return raw.sentence(i)
-        if np.isnan(mean[i]):
-            return "what can be believed of its expectation is unknown: the model has no number for it"
-        if np.isnan(lower[i]):
-            return f"nothing of such expectations has arrived so far: {mean[i]:.1f} bps are left after costs"
-        arrives = f"{share[i]:.0%} of the projected reversion is expected to arrive"
-        return f"{arrives}: net {mean[i]:.1f} bps, above {lower[i]:.1f} with 90 %, which is not above 0"
+        return doubt(mean[i], lower[i], f"{share[i]:.0%} of the projected reversion is expected to arrive")
 
     failed = np.where(asked, ~(column["lower_net_bps"] > 0), raw.failed)
     return Gate("edge", failed, sentence)
+
+
+def doubt(mean_bps: float, lower_bps: float, arrives: str) -> str:
+    """Return why a believed edge is not enough; `arrives` says how much of the projection is."""
+    if np.isnan(mean_bps):
+        return "what can be believed of its expectation is unknown: there is no model for it, or no number"
+    if np.isnan(lower_bps):
+        return f"nothing of such expectations has arrived so far: {mean_bps:.1f} bps are left after costs"
+    return f"{arrives}: net {mean_bps:.1f} bps, above {lower_bps:.1f} with 90 %, which is not above 0"
 
 
 def _capacity(column: _Columns, settings: ScreenSettings) -> Gate:

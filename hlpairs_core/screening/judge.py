@@ -1,4 +1,4 @@
-"""From tested pairs to judged candidates: their numbers, the gates, the words, the order."""
+"""From tested pairs to judged candidates: their numbers, the gates, the words."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,6 @@ from hlpairs_core.screening.gates import Gate, collect_misses, names_of_failed, 
 from hlpairs_core.screening.legs import LegCosts
 from hlpairs_core.screening.pairs import PairTests
 from hlpairs_core.screening.priced import CoinFacts, Columns, leg_costs, price_pairs, signal_zscores
-from hlpairs_core.screening.ranking import rank
 from hlpairs_core.screening.rates import FundingRates
 from hlpairs_core.screening.risk import believed_table, largest_sizes, maker_costs, risk_columns
 from hlpairs_core.screening.settings import ScreenSettings
@@ -25,7 +24,7 @@ __all__ = ["JudgedPairs", "judge_pairs"]
 
 @dataclass(frozen=True, eq=False)
 class JudgedPairs:
-    """All tested pairs, best first, and how many passed one gate after the other.
+    """All tested pairs, and how many passed one gate after the other.
 
     Attributes
     ----------
@@ -35,7 +34,9 @@ class JudgedPairs:
         How many of the pairs with a p pass its gate when none is cointegrated.
     candidates : DataFrame
         The columns of `Candidate`.
-    cointegrated, at_entry, positive_edge : int
+    cointegrated : ndarray of bool
+        Which of them pass that gate.
+    at_entry, positive_edge : int
         How many are left after these gates.
     signals : DataFrame
         Those at entry, in the columns of `SIGNALS`.
@@ -44,7 +45,7 @@ class JudgedPairs:
     n_pairs: int
     expected_by_luck: float
     candidates: pd.DataFrame
-    cointegrated: int
+    cointegrated: BoolArray
     at_entry: int
     positive_edge: int
     signals: pd.DataFrame
@@ -59,7 +60,7 @@ def judge_pairs(
     costs: CostModel,
     edge: EdgeForecast | None,
 ) -> JudgedPairs:
-    """Give every tested pair its signal, costs and expected edge, hold it to the gates and rank it."""
+    """Give every tested pair its signal, costs and expected edge, and hold it to the gates."""
     from hlpairs_core.stats import expected_false_positives
 
     legs, zscore = leg_costs(tests, facts, settings, costs), signal_zscores(tests, facts)
@@ -87,8 +88,8 @@ def judge_pairs(
     return JudgedPairs(
         n_pairs=tests.n_pairs,
         expected_by_luck=expected_false_positives(tests.n_tests, settings.p_max),
-        candidates=rank(table[list(CANDIDATE_COLUMNS)], cointegrated),
-        cointegrated=int(cointegrated.sum()),
+        candidates=table[list(CANDIDATE_COLUMNS)],
+        cointegrated=cointegrated,
         at_entry=int(is_signal.sum()),
         positive_edge=int((is_signal & (net > 0)).sum()),
         signals=signals,
@@ -121,8 +122,11 @@ def _words(tests: PairTests, numbers: Columns, facts: CoinFacts, legs: LegCosts)
     names, rate = np.array(facts.coins, dtype=object), facts.funding.rate
     y, x = names[tests.y], names[tests.x]
     return {
+        "kind": np.full(len(y), "perp_perp", dtype=object),
         "y": y,
         "x": x,
+        "spot_token": np.full(len(y), "", dtype=object),
+        "spot_leg": np.full(len(y), "", dtype=object),
         "slippage_source": np.where(legs.from_book, "book", "model").astype(object),
         "funding_source": _funding_source((tests.y, tests.x), facts.funding),
         "unfunded": _named(np.isnan(rate[tests.y]), np.isnan(rate[tests.x]), y, x),

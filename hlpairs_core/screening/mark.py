@@ -5,12 +5,12 @@ import pandas as pd
 
 from hlpairs_core._typing import FloatArray
 from hlpairs_core.exceptions import InputError
-from hlpairs_core.screening.edge import expected_edge, spread_zscore
+from hlpairs_core.screening.edge import ExpectedEdge, expected_edge, spread_zscore
 from hlpairs_core.screening.forecast import believed_bps
 from hlpairs_core.screening.result import ScreenResult
 from hlpairs_core.screening.settings import ScreenSettings
 
-__all__ = ["mark", "mark_states"]
+__all__ = ["held_edge", "mark", "mark_states"]
 
 
 def mark(
@@ -42,7 +42,8 @@ def mark(
           was expected of the selection's to arrive, with the same margin between them
         * ``mark_state``: where z stands, counted in the direction that the sides bet against: ``"entry"``
           from `z_in` on, ``"faded"`` between `z_out` and `z_in`, ``"reverted"`` at ``|z| <= z_out``,
-          ``"crossed"`` beyond `z_out` on the other side of the mean, ``"unknown"`` without a mid
+          ``"crossed"`` beyond `z_out` on the other side of the mean, ``"unknown"`` without a mid; ``"held"`` for
+          spot, which is held for its funding whatever prices do: its edge stays
 
         Beyond the mean the expected reversion is negative: what is left of the trade moves against its sides.
 
@@ -66,6 +67,7 @@ def mark(
         settings=result.settings,
     )
     margin = _floats(table["mean_net_bps"]) - _floats(table["lower_net_bps"])
+    edge = held_edge(edge, table)
     mean, lower = believed_bps(edge, **{name: _floats(table[name]) for name in _BELIEVED}, margin_bps=margin)
     return table.assign(
         mean_net_bps=mean,
@@ -77,12 +79,19 @@ def mark(
         gross_bps=edge.gross_bps,
         funding_bps=edge.funding_bps,
         net_edge_bps=edge.net_edge_bps,
-        mark_state=mark_states(distance, result.settings),
+        mark_state=mark_states(distance, result.settings).mask((table["kind"] == "spot_perp").to_numpy(), "held"),
     )
 
 
 _BELIEVED = ("gross_share", "funding_share", "fee_bps", "slippage_bps")
 _FROZEN = ("sigma", "beta", "half_life_hours", "fee_bps", "slippage_bps", "funding_bps_per_hour")
+
+
+def held_edge(edge: ExpectedEdge, table: pd.DataFrame) -> ExpectedEdge:
+    """Return the edges with those of spot as they were at the signal: no price moves them."""
+    held = (table["kind"] == "spot_perp").to_numpy()
+    names = ("hold_hours", "gross_bps", "funding_bps", "net_edge_bps")
+    return ExpectedEdge(*(np.where(held, _floats(table[name]), getattr(edge, name)) for name in names))
 
 
 def _selected(candidates: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:

@@ -9,15 +9,16 @@ from hlpairs_core.screening.candidate import Candidate
 __all__ = ["nearest_miss", "rank", "top_candidate"]
 
 
-def rank(candidates: pd.DataFrame, cointegrated: BoolArray) -> pd.DataFrame:
-    """Sort pairs, best first: qualifying ones by net edge, then cointegrated ones by net edge, the rest by p.
+def rank(candidates: pd.DataFrame, in_question: BoolArray) -> pd.DataFrame:
+    """Sort pairs, best first: qualifying ones by net edge, then those in question by net edge, the rest by p.
 
-    The net edge is the calibrated mean where a model was asked; those pairs come before others that are cointegrated.
-    Unknown numbers come last, ties go by name.
+    In question are cointegrated pairs, and spot that can be traded. The net edge is the calibrated mean where a model
+    was asked; those pairs come before others in question. Unknown numbers come last, ties go by name.
     """
     asked = candidates["calibrated"].to_numpy(dtype=bool)
     net = np.where(asked, candidates["mean_net_bps"], candidates["net_edge_bps"])
-    group = np.select([candidates["qualifies"], asked, cointegrated], [0, 1, 2], default=3)
+    qualifies = candidates["qualifies"].to_numpy(dtype=bool)
+    group = np.select([qualifies, asked, in_question], [0, 1, 2], default=3)
     merit = np.where(group < 3, -net, candidates["p_value"])
     keys = pd.DataFrame({"group": group, "merit": merit, "y": candidates["y"], "x": candidates["x"]})
     order = keys.sort_values(["group", "merit", "y", "x"]).index
@@ -31,13 +32,13 @@ def top_candidate(ranked: pd.DataFrame) -> Candidate | None:
     return Candidate.from_row(ranked.iloc[0])
 
 
-def nearest_miss(ranked: pd.DataFrame, n_cointegrated: int) -> Candidate | None:
+def nearest_miss(ranked: pd.DataFrame, n_in_question: int) -> Candidate | None:
     """Return the pair that comes closest where none qualifies.
 
-    Of the cointegrated pairs, which the ranking puts first, the one that fails the fewest gates; of several
-    the first, with the largest net edge. Where none is cointegrated, the pair with the lowest p.
+    Of the pairs in question, which the ranking puts first, the one that fails the fewest gates; of several
+    the first, with the largest net edge. Where there is none, the pair with the lowest p.
     """
     if ranked.empty or ranked["qualifies"].iloc[0]:
         return None
-    failures = ranked["misses"].head(max(n_cointegrated, 1)).map(len).to_numpy()
+    failures = ranked["misses"].head(max(n_in_question, 1)).map(len).to_numpy()
     return Candidate.from_row(ranked.iloc[int(np.argmin(failures))])

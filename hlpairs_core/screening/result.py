@@ -31,6 +31,8 @@ class Funnel:
         many at recorded prices, which `null_screen` counts.
     pairs_at_entry, pairs_positive_edge, pairs_qualifying : int
         |z| at entry, expected net edge above 0, every other gate passed.
+    carry_pairs, carry_qualifying : int
+        Spot pairs held against the perpetual of the same coin, beside all those, and how many qualify.
     """
 
     coins_listed: int
@@ -42,6 +44,8 @@ class Funnel:
     pairs_at_entry: int
     pairs_positive_edge: int
     pairs_qualifying: int
+    carry_pairs: int = 0
+    carry_qualifying: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class ScreenResult:
     def raw_top(self) -> tuple[str, str] | None:
         """The pair (y, x) that the rule which is not calibrated would have named; None where it names none."""
         best = self.signals[self.signals["is_top"].to_numpy(dtype=bool)]
+        best = best.sort_values("expected_net_bps", ascending=False, kind="stable")
         return None if best.empty else (str(best["y"].iloc[0]), str(best["x"].iloc[0]))
 
     def __repr__(self) -> str:

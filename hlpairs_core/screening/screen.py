@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from hlpairs_core.costs import CostModel
@@ -11,10 +12,11 @@ from hlpairs_core.screening.forecast import EdgeForecast
 from hlpairs_core.screening.judge import JudgedPairs, judge_pairs
 from hlpairs_core.screening.pairs import PairTests, cointegration_tests
 from hlpairs_core.screening.priced import coin_facts
-from hlpairs_core.screening.ranking import nearest_miss, top_candidate
+from hlpairs_core.screening.ranking import nearest_miss, rank, top_candidate
 from hlpairs_core.screening.result import Funnel, ScreenResult
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.screening.signals import SIGNAL_TIME, no_signals, signal_frame
+from hlpairs_core.screening.spot_side import JudgedCarry, SpotMarket, judge_carry
 from hlpairs_core.screening.universe import Universe, select_universe
 from hlpairs_core.screening.verdict import write_verdict
 
@@ -32,6 +34,7 @@ def screen(
     market: MarketState | None = None,
     test: Callable[[Panel, ScreenSettings], PairTests] = cointegration_tests,
     edge: EdgeForecast | None = None,
+    spot: SpotMarket | None = None,
 ) -> ScreenResult:
     """Find the pair with the largest expected net edge at the panel's last closed bar.
 
@@ -53,6 +56,8 @@ def screen(
         Says how much of the expectations arrives: a `CalibratedEdge`. With it, a pair at entry needs a mean net edge
         above 0 with 90 % in place of a projected one above 0, and the ranking goes by that mean; what it has no
         model for does not qualify.
+    spot : SpotMarket, optional
+        Spot pairs that are held against the perpetuals of the same coins: they are candidates too, see `screen_carry`.
 
     Returns
     -------
@@ -79,20 +84,23 @@ def screen(
     _check_kinds(panel, settings)
     _check_panel(panel, settings)
     universe = select_universe(panel, settings, market)
-    judged = _NO_PAIRS
+    judged, carry = _NO_PAIRS, None
     if len(universe.coins) >= 2:
         known = panel.select(universe.coins)
         tests = test(known.tail(settings.window + 1).rows(0, settings.window), settings)
         facts = coin_facts(known, settings, costs, market)
         judged = judge_pairs(known, tests, facts, settings=settings, costs=costs, edge=edge)
-    return _result(panel, universe, judged, settings=settings, costs=costs, market=market, calibrated=edge is not None)
+    if spot is not None:
+        carry = judge_carry(panel, spot, settings=settings, costs=costs, market=market, edge=edge)
+    calibrated = edge is not None
+    return _result(panel, universe, judged, carry, settings=settings, costs=costs, market=market, calibrated=calibrated)
 
 
 _NO_PAIRS = JudgedPairs(
     0,
     0.0,
     pd.DataFrame(columns=list(CANDIDATE_COLUMNS)),
-    0,
+    np.zeros(0, dtype=bool),
     0,
     0,
     signal_frame(no_signals(), pd.DatetimeIndex([], dtype=SIGNAL_TIME), ()),
@@ -122,28 +130,33 @@ def _result(
     panel: Panel,
     universe: Universe,
     judged: JudgedPairs,
+    carry: JudgedCarry | None,
     *,
     settings: ScreenSettings,
     costs: CostModel,
     market: MarketState | None,
     calibrated: bool,
 ) -> ScreenResult:
+    ranked, in_question = _ranked(judged, carry)
+    of_perps = ranked["kind"] == "perp_perp"
     funnel = Funnel(
         coins_listed=universe.listed,
         coins_eligible=len(universe.coins),
         pairs=judged.n_pairs,
         pairs_dependent=len(judged.candidates),
-        pairs_cointegrated=judged.cointegrated,
+        pairs_cointegrated=int(judged.cointegrated.sum()),
         expected_by_luck=judged.expected_by_luck,
         pairs_at_entry=judged.at_entry,
         pairs_positive_edge=judged.positive_edge,
-        pairs_qualifying=int(judged.candidates["qualifies"].sum()),
+        pairs_qualifying=int((ranked["qualifies"] & of_perps).sum()),
+        carry_pairs=0 if carry is None else len(carry.candidates) // 2,
+        carry_qualifying=int((ranked["qualifies"] & ~of_perps).sum()),
     )
-    top = top_candidate(judged.candidates)
-    closest = nearest_miss(judged.candidates, judged.cointegrated)
+    top = top_candidate(ranked)
+    closest = nearest_miss(ranked, in_question)
     return ScreenResult(
-        candidates=judged.candidates,
-        signals=judged.signals,
+        candidates=ranked,
+        signals=judged.signals if carry is None else _joined_signals(judged.signals, carry.signals),
         top=top,
         nearest_miss=closest,
         verdict=write_verdict(top, closest, funnel, settings, calibrated=calibrated),
@@ -155,3 +168,19 @@ def _result(
         closed_at=panel.closed_at,
         as_of=panel.closed_at if market is None else market.as_of,
     )
+
+
+def _ranked(judged: JudgedPairs, carry: JudgedCarry | None) -> tuple[pd.DataFrame, int]:
+    """Return all candidates, best first, and how many are in question: cointegrated, or spot that can be traded."""
+    candidates, sound = judged.candidates, judged.cointegrated
+    if carry is not None:
+        some = [table for table in (candidates, carry.candidates) if len(table)]
+        candidates, sound = pd.concat(some, ignore_index=True), np.concatenate([sound, carry.tradable])
+    return rank(candidates, sound), int(sound.sum())
+
+
+def _joined_signals(pairs: pd.DataFrame, carry: pd.DataFrame) -> pd.DataFrame:
+    """Put signals of both kinds into one table; names are plain text, since each kind has categories of its own."""
+    words = ["kind", "y", "x", "side_y", "side_x"]
+    both = [table.astype(dict.fromkeys(words, object)) for table in (pairs, carry) if len(table)]
+    return pd.concat(both, ignore_index=True) if both else pairs

@@ -26,17 +26,18 @@ def write_verdict(
         return Verdict(
             False, f"No pair qualifies: none of {funnel.pairs:,} pairs {_filter_text(settings)}.", calibrated
         )
-    text = f"No pair qualifies: {_funnel_text(funnel, settings, calibrated)}."
+    spot = f", nor does any of {funnel.carry_pairs} spot pairs against their perpetuals" if funnel.carry_pairs else ""
+    text = f"No pair qualifies: {_funnel_text(funnel, settings, calibrated)}{spot}."
     return Verdict(False, text if nearest_miss is None else f"{text} {_nearest(nearest_miss)}", calibrated)
 
 
 def _qualifying(top: Candidate) -> str:
     if top.same_side:
-        legs = f"{top.side_y.capitalize()} both {top.y} and {top.x}"
+        legs = f"{top.side_y.capitalize()} both {top.name_y} and {top.name_x}"
     elif top.side_y == "long":
-        legs = f"Long {top.y}, short {top.x}"
+        legs = f"Long {top.name_y}, short {top.name_x}"
     else:
-        legs = f"Long {top.x}, short {top.y}"
+        legs = f"Long {top.name_x}, short {top.name_y}"
     edge = f"expected net edge {top.expected_net_bps:.1f} bps of gross notional within {top.hold_hours:.0f} h"
     if not top.calibrated:
         return f"{legs}: {edge}, not calibrated on later data."
@@ -74,4 +75,4 @@ def _filter_text(settings: ScreenSettings) -> str:
 
 
 def _nearest(miss: Candidate) -> str:
-    return f"Nearest: {miss.y}/{miss.x}, but {miss.misses[0]}."
+    return f"Nearest: {miss.name_y}/{miss.name_x}, but {miss.misses[0]}."

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from hlpairs_core.market.spot_names import KNOWN_SPOT, USDC_ID
 from hlpairs_core.simulation.coins import Coin
 from hlpairs_core.simulation.contexts import mids
 from hlpairs_core.simulation.view import MarketView
@@ -13,7 +14,9 @@ __all__ = ["is_stand_in", "spot_contexts", "spot_meta", "spot_mids", "token_deta
 _PURR = "PURR/USDC"
 _STAND_IN = Coin(_PURR, 0, 1, 0, kind="spot", token="PURR")  # noqa: S106
 _STAND_IN_PRICE = "0.2"
-_TOKEN_IDS = {"USDC": "0x6d1e7cde53ba9467b783cb7c530ce054", "PURR": "0xc1fb593aeffbeb02f85e0308e9956a90"}
+# Those of mainnet: whoever matches spot with perpetuals goes by ids, since names prove nothing.
+_TOKEN_IDS = {"USDC": USDC_ID} | {one.token: one.token_id for one in KNOWN_SPOT}
+_CANONICAL = ("USDC", "PURR")
 _FULL_NAMES = {"HYPE": "Hyperliquid", "UBTC": "Unit Bitcoin", "UETH": "Unit Ethereum", "USOL": "Unit Solana"}
 _SUPPLIES = {"HYPE": 999_990_391.0, "PURR": 596_703_342.0, "UBTC": 3_600.0, "UETH": 42_000.0, "USOL": 610_000.0}
 _USUAL_SUPPLY = 1e9
@@ -145,7 +148,7 @@ def _token(index: int, name: str, size_decimals: int, wei_decimals: int) -> dict
         "weiDecimals": wei_decimals,
         "index": index,
         "tokenId": _TOKEN_IDS.get(name, f"0x{digest[:32]}"),
-        "isCanonical": name in _TOKEN_IDS,
+        "isCanonical": name in _CANONICAL,
         "evmContract": {"address": f"0x{digest[-40:]}", "evm_extra_wei_decimals": 8} if bridged else None,
         "fullName": _FULL_NAMES.get(name),
         "deployerTradingFeeShare": "0.0",

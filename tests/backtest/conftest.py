@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from hlpairs_core.market import Panel, PanelReport
-from hlpairs_core.screening import Candidate
+from hlpairs_core.screening import CANDIDATE_COLUMNS, Candidate
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +81,6 @@ def make_candidate() -> Callable[..., Candidate]:
             "slippage_source": "model", "funding_source": "panel", "qualifies": True, "misses": (), "calibrated": False,
             "gates_failed": (),
         }  # fmt: skip
-        return Candidate(**(number | word | changes))
+        return Candidate(**(dict.fromkeys(CANDIDATE_COLUMNS, np.nan) | number | word | changes))
 
     return make

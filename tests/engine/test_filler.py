@@ -33,6 +33,7 @@ def _one_at_a_time(world):
         contexts=world.contexts,
         state=world.state,
         eligible=world.bars.eligible,
+        spots=list,
         window_start=world.selector.first_bar,
         at_a_time=1,
         clock=world.clock,

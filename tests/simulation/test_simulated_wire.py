@@ -21,6 +21,8 @@ from mixed_market import (
 )
 
 from hlpairs_core.exceptions import EngineError, SettingsError
+from hlpairs_core.exchange.spot import parse_spot_meta
+from hlpairs_core.market import match_spot
 from hlpairs_core.simulation import SimulatedExchange, SimulatedMarket
 from hlpairs_core.simulation.candles import CANDLE_HORIZON, CANDLE_INTERVALS
 from hlpairs_core.simulation.coins import Coin
@@ -390,6 +392,12 @@ def test_spot_contexts_stand_at_their_pairs_index_which_is_neither_position_nor_
     assert {key for context in contexts for key in context} == {
         *("prevDayPx", "dayNtlVlm", "markPx", "midPx", "circulatingSupply", "coin", "totalSupply", "dayBaseVlm"),
     }
+
+
+def test_spot_is_matched_with_perpetuals_as_on_mainnet(ask: Callable[..., Any]) -> None:
+    meta = parse_spot_meta("spotMeta", ask(hand_made_market(), {"type": "spotMeta"}))
+    found = match_spot(meta, ["BTC", "HYPE", "PURR"])
+    assert {(one.coin, one.perp) for one in found} == {("PURR/USDC", "PURR"), ("@107", "HYPE"), ("@142", "BTC")}
 
 
 def test_a_tokens_details_are_found_by_its_identifier(ask: Callable[..., Any]) -> None:

@@ -20,7 +20,8 @@ def sparkline(last: float, *, points: int = 180, now: datetime = NOW) -> dict[st
 
 def row(y: str = "AAVE", x: str = "LINK", *, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "y": y, "x": x, "side_y": "short", "side_x": "long", "same_side": False, "beta": 0.9374,
+        "kind": "perp_perp", "y": y, "x": x, "spot_token": "", "spot_leg": "",
+        "side_y": "short", "side_x": "long", "same_side": False, "beta": 0.9374,
         "zscore": 2.4137, "signal_zscore": 2.6121, "mark_state": "entry", "p_value": 0.00312, "q_value": 0.1874,
         "correlation": 0.8142, "half_life_hours": 6.42, "hold_hours": 9.4, "gross_bps": 51.3, "fee_bps": 9.0,
         "slippage_bps": 6.14, "slippage_source": "book", "funding_bps": 0.86, "funding_bps_per_hour": 0.0915,
@@ -56,6 +57,25 @@ _OTHERS = (
     ("INJ", "ATOM", 2.19, -7.1, 0.0466, 26.8, "net edge is negative after costs"),
     ("MKR", "SNX", -2.01, -9.8, 0.0489, 31.5, "net edge is negative after costs"),
 )
+
+
+def carry(now: datetime = NOW) -> list[dict[str, Any]]:
+    """Spot against the perpetual of its coin, both directions."""
+    long = row(
+        "@142", "BTC", now=now, kind="spot_perp", spot_token="UBTC", spot_leg="y", side_y="long", side_x="short",
+        beta=1.0, zscore=None, signal_zscore=None, p_value=None, q_value=None, correlation=None, half_life_hours=None,
+        mark_state="held", hold_hours=48.0, gross_bps=0.0, fee_bps=11.5, slippage_bps=2.1, funding_bps=9.3,
+        net_edge_bps=-4.3, net_edge_usd=-4.3, signal_net_edge_bps=-4.3, qualifies=False, margin_usd=5_000.0,
+        liquidation_distance_y=None, liquidation_distance_x=0.975, break_even_z=None, largest_size_usd=None,
+        maker_cost_bps=None, maker_unfilled=None, sparkline={"t": [], "z": []},
+        misses=["fees 11.5 + slippage 2.1 bps exceed the expected funding 9.3 bps"],
+    )  # fmt: skip
+    short = {
+        **long, "y": "BTC", "x": "@142", "spot_leg": "x", "funding_bps": -9.3, "net_edge_bps": -22.9,
+        "liquidation_distance_y": -1.0, "liquidation_distance_x": None,
+        "misses": ["spot cannot be sold short: there is nowhere to borrow it"],
+    }  # fmt: skip
+    return [long, short]
 
 
 def runners_up(now: datetime = NOW) -> list[dict[str, Any]]:
@@ -108,7 +128,7 @@ def payload(*, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
             "text": "AAVE / LINK qualifies: its spread is 2.6 standard deviations out and the expected reversion "
             "pays for fees, slippage and funding.",
         },
-        "top": top, "nearest_miss": None, "runners_up": runners_up(now),
+        "top": top, "nearest_miss": None, "runners_up": runners_up(now), "carry": carry(now),
         "edge_model": {
             "stage": "fitted", "text": "Calibrated on 3,204 trades that were over by 2026-11-18.",
             "done": 0, "total": 0, "fitted_at": "2026-11-20T12:00:00.000Z",
@@ -117,7 +137,7 @@ def payload(*, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
         "funnel": {
             "coins_listed": 187, "coins_eligible": 163, "pairs": 13_203, "pairs_dependent": 4_118,
             "pairs_cointegrated": 640, "expected_by_luck": 660.15, "pairs_at_entry": 41,
-            "pairs_positive_edge": 9, "pairs_qualifying": 1,
+            "pairs_positive_edge": 9, "pairs_qualifying": 1, "carry_pairs": 1, "carry_qualifying": 0,
         },
         "loading": None, "problems": [],
         "settings": {
@@ -146,7 +166,9 @@ def none_qualifies(now: datetime = NOW) -> dict[str, Any]:
 
 
 def loading(now: datetime = NOW) -> dict[str, Any]:
-    made = payload(now=now, top=None, phase="loading", bar=None, funnel=None, luck=None, runners_up=[], updated_at=None)
+    made = payload(
+        now=now, top=None, phase="loading", bar=None, funnel=None, luck=None, runners_up=[], carry=[], updated_at=None
+    )
     made["message_age_seconds"] = None
     made["loading"] = {"stage": "candles", "done": 142, "total": 187, "text": "142 of 187 coins"}
     made["verdict"] = {"qualifies": False, "text": "Fetching two weeks of hourly candles.", "calibrated": False}

@@ -144,3 +144,18 @@ def test_what_the_trade_ties_up_and_what_ends_it_stand_beside_the_edge():
     unknown = {fact.label: fact.value for fact in view(maker_cost_bps=None, liquidation_distance_x=None).facts}
     assert unknown["Resting orders"] == "—"
     assert unknown["Liquidation"] == "+95% / —"
+
+
+def test_a_card_of_spot_says_nothing_that_only_a_test_has():
+    long, short = (card_view(row, SETTINGS, role="runner") for row in payloads.carry())
+    assert (long.legs[0].coin, long.legs[1].coin) == ("UBTC spot", "BTC")
+    assert (short.legs[0].coin, short.legs[1].coin) == ("BTC", "UBTC spot")
+    assert long.key != short.key
+    facts = {fact.label: fact.value for fact in long.facts}
+    assert set(facts) == {"Expected hold", "Funding", "Capacity", "Capital", "Liquidation"}
+    assert facts["Liquidation"] == "never / +98%"
+    assert facts["Capital"] == "$10,000, margin $5,000"
+    assert {fact.label: fact.value for fact in short.facts}["Liquidation"] == "−100% / —"
+    assert [step.label for step in long.steps] == ["Basis", "Fees", "Slippage", "Funding", "Net edge"]
+    assert [step.value for step in long.steps] == ["0.0", "−11.5", "−2.1", "+9.3", "−4.3"]
+    assert long.axis.state == "spot is held for its funding, whatever the prices do"

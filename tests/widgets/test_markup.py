@@ -96,12 +96,20 @@ def test_every_region_is_named_by_a_heading_that_exists():
     assert named <= ids
 
 
-def test_each_runner_up_is_one_native_button():
+def test_each_runner_up_and_each_carry_pair_is_one_native_button():
     page = parsed(below_html(VIEWS["runner"]))
     buttons = [attributes for tag, attributes in page.tags if tag == "button"]
-    assert len(buttons) == 10
+    assert len(buttons) == 10 + 2
     assert {button["data-action"] for button in buttons} == {"select"}
     assert [b["data-value"] for b in buttons if b["aria-pressed"] == "true"] == ["ARB|OP"]
+
+
+def test_spot_against_its_perpetual_is_shown_in_both_directions_with_what_speaks_against_each():
+    said = words(below_html(page_view(payloads.payload())))
+    assert "Spot against its perpetual" in said
+    assert "UBTC spot / BTC ▲ LONG / ▼ SHORT +9.3 13.6 −4.3 — fees 11.5 + slippage 2.1 bps exceed" in said
+    assert "BTC / UBTC spot ▲ LONG / ▼ SHORT −9.3 13.6 −22.9 — spot cannot be sold short" in said
+    assert "Spot against" not in words(below_html(page_view(payloads.payload(carry=[]))))
 
 
 def test_a_chosen_pair_says_that_it_is_not_the_answer_and_offers_the_way_back():

@@ -6,7 +6,7 @@ import pytest
 from widgets.card_view import pair_key
 from widgets.view_model import connecting_view, held_view, page_view, wrong_view
 
-ARB = pair_key({"y": "ARB", "x": "OP"})
+ARB = pair_key({"y": "ARB", "x": "OP", "spot_leg": ""})
 
 
 def test_a_qualifying_pair_is_the_answer():
@@ -175,12 +175,22 @@ _UNREAD = {
 }  # fmt: skip
 _UNREAD_BELOW = {
     "address", "refit_seconds", "coins", "time", "coins_listed", "pairs_dependent", "pairs_positive_edge", "qualifies",
-    "calibrated", "stage", "done", "total", "fitted_at",
+    "calibrated", "stage", "done", "total", "fitted_at", "carry_pairs", "carry_qualifying",
+}  # fmt: skip
+_UNREAD_OF_SPOT = {
+    "beta", "p_value", "q_value", "correlation", "half_life_hours", "break_even_z", "largest_size_usd",
+    "maker_cost_bps", "maker_unfilled",
 }  # fmt: skip
 _READ = [
     path
     for path in leaves(payloads.payload())
-    if not (path[0] in _UNREAD or path[-1] in _UNREAD_BELOW or path == ("bar", "pairs"))
+    if not (
+        path[0] in _UNREAD
+        or path[-1] in _UNREAD_BELOW
+        or path == ("bar", "pairs")
+        or (path[0] == "carry" and path[-1] in _UNREAD_OF_SPOT)
+        or (path[0] != "carry" and path[-1] == "spot_token")
+    )
 ]
 
 
@@ -192,7 +202,7 @@ def test_a_missing_field_is_an_error_and_not_a_guess(path):
         node = node[key]
     del node[path[-1]]
     # What only the card of a runner-up shows is read when it is chosen.
-    chosen = pair_key(payloads.payload()["runners_up"][0]) if path[0] == "runners_up" else None
+    chosen = pair_key(payloads.payload()[path[0]][0]) if path[0] in ("runners_up", "carry") else None
     with pytest.raises((KeyError, TypeError, ValueError)):
         page_view(said, selected=chosen)
 

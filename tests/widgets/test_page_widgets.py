@@ -83,10 +83,10 @@ async def test_an_answer_moves_traits_and_never_the_tree(page):
     before = list(page.root.children), list(layout.card.children), list(layout.chart.figure.marks)
     page.client.say(payloads.payload())
     await until(lambda: page.view.face == "qualifies")
-    page.client.say(payloads.payload(top=payloads.row("BTC", "ETH")))
-    await until(lambda: "BTC" in html(page))
+    page.client.say(payloads.payload(top=payloads.row("LTC", "ETH")))
+    await until(lambda: "LTC" in html(page))
     assert (list(page.root.children), list(layout.card.children), list(layout.chart.figure.marks)) == before
-    assert 'tabindex="-1">BTC <span>/</span> ETH</h2>' in layout.head.html
+    assert 'tabindex="-1">LTC <span>/</span> ETH</h2>' in layout.head.html
 
 
 async def test_answers_are_coalesced_to_the_newest(page, clock):

@@ -1,0 +1,102 @@
+"""Spot pairs of the same coins as perpetuals: which there are, and their candles of a bar."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hlpairs_core.engine.history import History
+from hlpairs_core.engine.ingest import Ingest
+from hlpairs_core.engine.state import State
+from hlpairs_core.exceptions import ExchangeError
+from hlpairs_core.exchange import HyperliquidClient, Priority
+from hlpairs_core.market import SpotMatch, match_spot
+
+__all__ = ["SpotCandles", "Spots"]
+
+# New spot pairs are rare.
+MATCHED_SECONDS = 6 * 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class SpotCandles:
+    """Closed candles of matched spot pairs, long, and which perpetual each is of."""
+
+    matches: tuple[SpotMatch, ...]
+    candles: pd.DataFrame
+
+
+class Spots:
+    """Knows which spot pairs are held against a perpetual, and gets their candles.
+
+    Parameters
+    ----------
+    client : HyperliquidClient
+        Where to ask.
+    history, state : History, State
+        Where candles go, and where trouble is told.
+    listed : callable
+        The perpetuals that trade.
+    first_bar : callable
+        From the open of a bar to that of the first one that its screen looks at.
+    clock : callable
+        Wall time, seconds since the epoch.
+
+    Attributes
+    ----------
+    matches : tuple of SpotMatch
+        Of the newest answer; none before the first.
+    """
+
+    def __init__(
+        self,
+        client: HyperliquidClient,
+        *,
+        history: History,
+        state: State,
+        listed: Callable[[], list[str]],
+        first_bar: Callable[[pd.Timestamp], pd.Timestamp],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._history, self._state = client.at(Priority.NORMAL), history, state
+        self._listed, self._first_bar, self._clock = listed, first_bar, clock
+        self._ingest = Ingest(self._client, history)
+        self._matched_at: float | None = None
+        self.matches: tuple[SpotMatch, ...] = ()
+
+    def coins(self) -> list[str]:
+        """Return the matched spot pairs, by their names on the wire."""
+        return [one.coin for one in self.matches]
+
+    async def gather(self, last: pd.Timestamp) -> None:
+        """Bring in what is missing up to the bar that opened at `last`; what does not come is told, and waited for.
+
+        A screen does not fail for it: it has no candidates of the pairs whose candle of the bar is not there.
+        """
+        try:
+            await self._match()
+        except ExchangeError as error:
+            self._state.problems.report("spot", f"which spot pairs there are is not known: {error}")
+            return
+        failed = await self._ingest.candles(self.coins(), self._first_bar(last), last)
+        names = ", ".join(list(failed)[:5])
+        text = f"{len(failed)} of {len(self.matches)} spot pairs could not be fetched ({names})"
+        self._state.problems.report("spot", text if failed else None)
+
+    async def read(self, last: pd.Timestamp) -> SpotCandles | None:
+        """Return the pairs that have a candle of the bar that opened at `last`; None where there is none."""
+        if not self.matches:
+            return None
+        candles = await asyncio.to_thread(self._history.candles.read, self.coins(), self._first_bar(last), last)
+        there = set(candles.loc[candles["time"] == last, "coin"])
+        matches = tuple(one for one in self.matches if one.coin in there)
+        return SpotCandles(matches, candles[candles["coin"].isin(there)]) if matches else None
+
+    async def _match(self) -> None:
+        now = self._clock()
+        if self._matched_at is not None and 0 <= now - self._matched_at < MATCHED_SECONDS:
+            return
+        meta = await self._client.spot_meta()
+        self.matches, self._matched_at = match_spot(meta, self._listed()), now
