@@ -144,7 +144,9 @@ def _score(bars: pd.DataFrame, expected_bps: pd.Series, as_of: pd.Timestamp | No
     named = bars["qualifies"].to_numpy()
     said, expected = bars[named], expected_bps.to_numpy(dtype=np.float64)[named]
     realised = said["realised_net_bps"].to_numpy(dtype=np.float64)
-    settled, known = said["marked_at"].notna().to_numpy(), np.isfinite(realised)
+    # A row that was not frozen cannot be marked, ever.
+    settled = (said["marked_at"].notna() | (said["signal"] == "")).to_numpy()
+    known = np.isfinite(realised)
     hold = _longest_holds(said)
     over = (said["closed_at"] + hold <= as_of).to_numpy() if len(said) else np.empty(0, dtype=bool)
     judged = settled & known & over & np.isfinite(expected)

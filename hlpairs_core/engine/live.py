@@ -311,7 +311,7 @@ class LiveEngine:
         around = self._around
         return Scorecard(
             around.scorecard,
-            Marker(around.history, self.contexts.delisted),
+            Marker(around.history, self.contexts.delisted, lambda: self.spots.matches),
             state=around.state,
             bar=interval_duration(around.settings.interval),
             clock=around.clock,

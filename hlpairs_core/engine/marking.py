@@ -17,7 +17,7 @@ from hlpairs_core.edge.holds import longest_hold
 from hlpairs_core.engine.history import History
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.intervals import interval_duration
-from hlpairs_core.market import Panel
+from hlpairs_core.market import Panel, SpotMatch, join_spot
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store import Came, Unmarked
 
@@ -50,10 +50,13 @@ class Marker:
         What is stored, and what the exchange was not asked for yet.
     delisted : callable
         The coins that the exchange says are delisted, as far as is known.
+    matches : callable
+        Which spot pair is of which perpetual, as far as is known.
     """
 
     history: History
     delisted: Callable[[], Collection[str]]
+    matches: Callable[[], Sequence[SpotMatch]]
 
     def came(self, unmarked: Iterable[Unmarked], *, now: pd.Timestamp, since: pd.Timestamp) -> list[Came]:
         """Return the outcomes that are certain by now.
@@ -91,28 +94,42 @@ class Marker:
         self, rows: pd.DataFrame, settings: ScreenSettings, costs: CostModel, now: pd.Timestamp
     ) -> dict[int, Any]:
         """Return what the backtest makes of rows, by place; nothing of those whose first bar is not there yet."""
-        try:
-            panel = self._panel(rows, settings.interval, now)
-            if panel is None:
-                return {}
-            begun = rows[rows["signal_time"].isin(panel.time)]
-            realised = realise(begun, panel, settings=settings, costs=costs)
-        except InputError as error:
-            log.warning("pairs that were named cannot be marked: %s", error)
-            return {}
-        return {one.Index: one for one in realised.itertuples()}
+        outcomes: dict[int, Any] = {}
+        for kind, part in rows.groupby("kind", sort=False):
+            try:
+                panel = (self._with_spot if kind == "spot_perp" else self._of_pairs)(part, settings.interval, now)
+                if panel is None:
+                    continue
+                begun = part["signal_time"].isin(panel.time) & part[["y", "x"]].isin(panel.coins).all(axis=1)
+                realised = realise(part[begun], panel, settings=settings, costs=costs)
+            except InputError as error:
+                log.warning("pairs that were named cannot be marked: %s", error)
+                continue
+            outcomes |= {one.Index: one for one in realised.itertuples()}
+        return outcomes
 
-    def _panel(self, rows: pd.DataFrame, interval: str, now: pd.Timestamp) -> Panel | None:
-        coins, first = sorted({*rows["y"], *rows["x"]}), rows["signal_time"].min()
-        if first + interval_duration(interval) > now:
+    def _of_pairs(self, rows: pd.DataFrame, interval: str, now: pd.Timestamp) -> Panel | None:
+        return self._panel({*rows["y"], *rows["x"]}, rows["signal_time"].min(), interval, now)
+
+    def _with_spot(self, rows: pd.DataFrame, interval: str, now: pd.Timestamp) -> Panel | None:
+        named = set(zip(rows["y"], rows["x"], strict=True))
+        matches = [one for one in self.matches() if (one.coin, one.perp) in named]
+        legs = ({one.perp for one in matches}, {one.coin for one in matches})
+        perps, spots = (self._panel(coins, rows["signal_time"].min(), interval, now) for coins in legs)
+        return None if perps is None or spots is None else join_spot(perps, spots, matches)
+
+    def _panel(self, coins: Collection[str], first: pd.Timestamp, interval: str, now: pd.Timestamp) -> Panel | None:
+        """Return the bars of coins that have closed by now, with their funding; None where there is none."""
+        names = sorted(coins)
+        if not names or first + interval_duration(interval) > now:
             return None
-        candles = self.history.candles_of(interval).read(coins, first, now)
+        candles = self.history.candles_of(interval).read(names, first, now)
         # Market time is an estimate: what closes after it is not looked at.
         candles = candles[candles["time"] + interval_duration(interval) <= now]
         if candles.empty:
             return None
-        funding = self.history.funding_of_bars(coins, first, now, interval)
-        return Panel.from_candles(candles, funding, interval=interval, coins=coins)
+        funding = self.history.funding_of_bars(names, first, now, interval)
+        return Panel.from_candles(candles, funding, interval=interval, coins=names)
 
     def _judged(
         self,

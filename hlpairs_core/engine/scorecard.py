@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hlpairs_core._typing import BoolArray
 from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.edge.scoreboard import Scoreboard, scoreboard
 from hlpairs_core.engine.marking import Marker, frozen
@@ -184,24 +185,40 @@ def said_of(
         text=verdict.text,
         fitted_ms=_fitted_ms(edge) if verdict.calibrated and edge is not None else None,
         **common,
-        **_top(result),
+        **_answered(result),
     )
     text = f"The uncalibrated rule names {'no pair' if raw is None else 'a pair'}."
-    named = {} if raw is None else _named(result, *raw)
-    return answer, Said(rule="raw", qualifies=raw is not None, calibrated=False, text=text, **common, **named)
-
-
-def _top(result: ScreenResult) -> dict[str, Any]:
-    if result.top is None:
-        return {}
-    return _named(result, result.top.y, result.top.x) | {name: getattr(result.top, name) for name in _MODEL}
+    return answer, Said(rule="raw", qualifies=raw is not None, calibrated=False, text=text, **common, **_raw(result))
 
 
 _MODEL = ("mean_net_bps", "standard_error_bps", "lower_net_bps")
 
 
-def _named(result: ScreenResult, y: str, x: str) -> dict[str, Any]:
-    rows = result.signals[((result.signals["y"] == y) & (result.signals["x"] == x)).to_numpy()]
+def _answered(result: ScreenResult) -> dict[str, Any]:
+    top, signals = result.top, result.signals
+    if top is None:
+        return {}
+    as_said = _is_of(signals, top.y, top.x) & (signals["side_y"] == top.side_y).to_numpy(dtype=bool)
+    # Of spot against its perpetual the answer names the long leg first, and the signals spot.
+    turned = _is_of(signals, top.x, top.y) & (signals["side_y"] == top.side_x).to_numpy(dtype=bool)
+    return _named(signals[as_said | turned]) | {name: getattr(top, name) for name in _MODEL}
+
+
+def _raw(result: ScreenResult) -> dict[str, Any]:
+    if result.raw_top is None:
+        return {}
+    best = result.signals["is_top"].to_numpy(dtype=bool)
+    return _named(result.signals[best & _is_of(result.signals, *result.raw_top)])
+
+
+def _is_of(signals: pd.DataFrame, y: str, x: str) -> BoolArray:
+    return np.asarray((signals["y"] == y) & (signals["x"] == x), dtype=bool)
+
+
+def _named(rows: pd.DataFrame) -> dict[str, Any]:
+    if rows.empty:  # the bar's screen must not stop for it
+        log.error("the pair that was named is not among the signals: what comes of it will not be known")
+        return {}
     return {"signal": frozen(rows.iloc[0]), "raw_net_bps": float(rows["expected_net_bps"].iloc[0])}
 
 

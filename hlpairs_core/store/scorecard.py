@@ -1,7 +1,7 @@
 """What the screen said of each closed bar, and what came of it, in SQLite: every row is kept for ever.
 
 A row is what one rule said of one bar. It is written when the bar's answer is final, and its outcome once, when the
-trade has ended. A bar of both rules takes about 3 KB, so that a year of hourly bars is 26 MB.
+trade has ended. A bar at which both rules name a pair takes 4 KB: 37 MB a year of hourly bars.
 """
 
 import hashlib

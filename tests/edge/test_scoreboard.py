@@ -18,7 +18,7 @@ def rows_of(*said: dict) -> pd.DataFrame:
     plain = {
         "rule": "answer", "qualifies": True, "calibrated": True, "y": "ETH", "x": "BTC", "mean_net_bps": 20.0,
         "raw_net_bps": 600.0, "marked_at": pd.NaT, "exit_time": pd.NaT, "realised_net_bps": np.nan, "interval": "1h",
-        "horizon_hours": 2.0,
+        "horizon_hours": 2.0, "signal": "{}",
     }  # fmt: skip
     rows = pd.DataFrame([plain | one for one in said], columns=[*plain, "hour"])
     times = {"closed_at": START + pd.to_timedelta(rows.pop("hour").astype(float), unit="h")}
@@ -49,11 +49,12 @@ def test_bars_abstentions_and_outcomes_are_counted_for_each_rule() -> None:
         marked(2, np.nan, x="SOL"),
         none(2, rule="raw", calibrated=False),
         {"hour": 3},
+        {"hour": 4, "signal": ""},
         none(20),
     )
     answers, raw = found.calibrated, found.raw
-    assert (answers.bars, answers.abstained, answers.said) == (5, 2, 3)
-    assert (answers.open, answers.marked, answers.unknown) == (1, 1, 1)
+    assert (answers.bars, answers.abstained, answers.said) == (6, 2, 4)
+    assert (answers.open, answers.marked, answers.unknown) == (1, 1, 2)
     assert (raw.bars, raw.abstained, raw.said, raw.marked) == (3, 2, 1, 1)
     assert (found.as_of, answers.first, raw.first) == (START + 20 * HOUR, START, START)
     assert (answers.every.n, answers.every.mean_expected_bps, answers.every.realised_bps.mean) == (1, 20.0, 10.0)

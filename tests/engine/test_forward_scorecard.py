@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from test_pair_history import serve
 
-from hlpairs_core.backtest import simulate_trade, walk_forward
+from hlpairs_core.backtest import simulate_trade, walk_carry, walk_forward
 from hlpairs_core.cli import main
 from hlpairs_core.costs import CostModel
 from hlpairs_core.edge.prediction import PREDICTED
@@ -25,7 +25,7 @@ from hlpairs_core.engine.source import EngineSource, Parts
 from hlpairs_core.engine.state import State
 from hlpairs_core.exceptions import InputError, StoreNotWritable
 from hlpairs_core.exchange import MarketStamp
-from hlpairs_core.market import Panel
+from hlpairs_core.market import Panel, SpotMatch
 from hlpairs_core.screening import Candidate, ScreenSettings, Verdict, screen
 from hlpairs_core.store import Said, ScorecardFile, read_scorecard
 
@@ -92,10 +92,10 @@ class FillingFile(ScorecardFile):
 class Book:
     """A scorecard around a store, on a market clock that only the test moves."""
 
-    def __init__(self, folder, candles, funding, *, delisted=frozenset(), at_once=500):
+    def __init__(self, folder, candles, funding, *, delisted=frozenset(), matches=(), at_once=500):
         self.folder, self.at_once = folder, at_once
         self.history = History(folder, "1h")
-        self.delisted = set(delisted)
+        self.delisted, self.matches = set(delisted), matches
         for part, rows in ((self.history.candles, candles), (self.history.funding, funding)):
             part.add(rows, [(coin, one.min(), one.max()) for coin, one in rows.groupby("coin")["time"]])
         self.open()
@@ -104,7 +104,7 @@ class Book:
         """Start, or start anew."""
         self.state = State(settings={}, problems=Problems(lambda: 0.0))
         self.file = FillingFile(self.folder / "scorecard.sqlite", lambda: 1_000.0)
-        marker = Marker(self.history, lambda: self.delisted)
+        marker = Marker(self.history, lambda: self.delisted, lambda: self.matches)
         self.scorecard = Scorecard(
             self.file,
             marker,
@@ -316,6 +316,26 @@ async def test_a_gap_before_the_end_of_a_coin_that_went_leaves_it_unknown(make_b
     assert (await book.look(last))["unknown"].tolist() == ["candles"]
 
 
+async def test_spot_held_against_its_perpetual_is_marked_too(make_book):
+    candles, funding = candles_and_funding(n_bars=260)
+    perp = candles[candles["coin"] == "C3"]
+    scaled = {name: perp[name] / 1000.0 for name in ("open", "high", "low", "close")}
+    spot = perp.assign(coin="@7", **scaled, volume=1000.0 * perp["volume"])
+    paid = funding.assign(funding_rate=3e-4)
+    match = SpotMatch(coin="@7", token="UC3", perp="C3", per_perp=1000.0)
+    panels = (Panel.from_candles(perp, paid, interval="1h"), Panel.from_candles(spot, interval="1h"))
+    carried = walk_carry(*panels, [match], settings=SETTINGS, costs=COSTS).rows
+    rows = carried.drop_duplicates("signal_time", ignore_index=True)
+    book = make_book(pd.concat([candles, spot]), paid)
+    book.say(rows)
+    assert (await book.look(START + 260 * HOUR))["marked_at"].isna().all(), "which perpetual it is of is not known yet"
+    book.matches = (match,)
+    read = await book.look(START + 261 * HOUR)
+    ended = rows["exit_reason"] == "horizon"
+    assert ended.sum() > 20
+    compare(read[read["marked_at"].notna()], rows[ended])
+
+
 async def test_a_verdict_of_the_bar_that_just_closed_is_left_alone(make_book, market, walked):
     book = make_book(*market)
     book.say(walked.tail(1))
@@ -398,6 +418,28 @@ def test_a_calibrated_answer_says_what_its_model_expects_and_the_raw_rule_stands
     else:
         assert ours.signal is None
         assert np.isnan([ours.mean_net_bps, ours.raw_net_bps]).all()
+
+
+def test_an_answer_that_names_the_long_leg_first_is_the_signal_of_the_same_legs(answer):
+    """As spot that is sold against its perpetual: the answer turns the pair, the signal does not."""
+    top = answer.top
+    turned = replace(top, y=top.x, x=top.y, side_y=top.side_x, side_x=top.side_y)
+    ours, _ = said_of(answer)
+    same, _ = said_of(replace(answer, top=turned))
+    assert (dict(same.signal), same.raw_net_bps) == (dict(ours.signal), ours.raw_net_bps)
+
+
+async def test_a_pair_that_is_not_among_the_signals_stops_nothing_and_counts_as_unknown(
+    make_book, market, answer, caplog
+):
+    book = make_book(*market)
+    believed = replace(answer, verdict=replace(answer.verdict, calibrated=True), signals=answer.signals.head(0))
+    book.scorecard.add(believed, final=True)
+    read = await book.look(answer.closed_at + 10 * HOUR)
+    assert read["qualifies"].tolist() == [True, False]
+    assert "is not among the signals" in caplog.text
+    score = board_of(read).calibrated
+    assert (score.said, score.open, score.unknown) == (1, 0, 1)
 
 
 async def test_outcomes_wait_for_room(make_book, market, walked):
