@@ -79,7 +79,8 @@ class ScreenResult:
         a calibrated mean first, then the others by p.
     signals : DataFrame
         The pairs at entry (p and z gates passed) with all that a walk-forward knows of a candidate at its signal: the
-        columns of `WalkForward.rows` but the outcomes. ``qualifies`` and ``is_top`` are those of the rule that is not
+        columns of `WalkForward.rows` but the outcomes; and spot that can be traded, with `CARRY_FEATURES` (which
+        pairs of perpetuals do not have). ``qualifies`` and ``is_top`` are those of the rule that is not
         calibrated.
     top : Candidate or None
         The qualifying pair with the largest expected net edge.

@@ -12,7 +12,7 @@ from hlpairs_core.exchange.book import OrderBook
 from hlpairs_core.market import MarketState, Panel
 from hlpairs_core.market.spot_names import SpotMatch
 from hlpairs_core.screening.candidate import CANDIDATE_COLUMNS
-from hlpairs_core.screening.carry import carry_signals, screen_carry
+from hlpairs_core.screening.carry import CARRY_FEATURES, carry_signals, screen_carry
 from hlpairs_core.screening.carry_gates import CARRY_GATES, CarryAccount
 from hlpairs_core.screening.forecast import EdgeForecast, forecast_columns
 from hlpairs_core.screening.gates import doubt
@@ -66,7 +66,7 @@ class JudgedCarry:
     candidates : DataFrame
         The columns of `Candidate`.
     signals : DataFrame
-        Those that can be traded and are to receive funding, in the columns of `SIGNALS`.
+        Those that can be traded and are to receive funding: the columns of `SIGNALS`, and `CARRY_FEATURES`.
     tradable : ndarray of bool
         Whether the history can be relied on and the sides can be taken, by row of `candidates`.
     """
@@ -102,7 +102,7 @@ def judge_carry(
         table = _believed(table)
     sound = np.array([not {"history", "borrow"}.intersection(failed) for failed in table["gates_failed"]], dtype=bool)
     candidates = _as_candidates(table, {one.coin: one.token for one in matches}, books)
-    return JudgedCarry(candidates, rows[list(SIGNALS)], sound)
+    return JudgedCarry(candidates, rows[[*SIGNALS, *CARRY_FEATURES]], sound)
 
 
 def _believed(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,91 @@
+"""Spot pairs in the live engine: matched, fetched, screened with the perpetuals, shown in both directions."""
+
+import json
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+async def spotted(make_world):
+    """Thirty coins: the simulated exchange has spot of six of them."""
+    return await make_world(n_coins=30)
+
+
+async def screened(world):
+    await world.polls.step()
+    await world.bars.step()
+    world.engine.ticks.publish()
+    return world.hub.current
+
+
+async def test_spot_is_screened_with_its_perpetual_and_shown_in_both_directions(spotted):
+    payload = await screened(spotted)
+    json.dumps(payload, allow_nan=False)
+    rows = {(row["y"], row["x"]): row for row in payload["carry"]}
+    assert ("@142", "BTC") in rows
+    assert rows["@142", "BTC"]["spot_token"] == "UBTC"
+    assert rows["@142", "BTC"]["slippage_source"] == "book"
+    assert rows["BTC", "@142"]["spot_leg"] == "x"
+    assert "spot cannot be sold short" in rows["BTC", "@142"]["misses"][0]
+    assert payload["funnel"]["carry_pairs"] == len(rows) // 2
+    assert len(payload["runners_up"]) <= 10
+
+
+async def test_candles_and_tokens_of_spot_are_asked_for_once(spotted):
+    await screened(spotted)
+    coins = [asked["coin"] for asked in spotted.wire.candles_asked()]
+    assert coins.count("@142") == 1
+    spotted.wire.asked.clear()
+    spotted.pass_hour()
+    await screened(spotted)
+    assert not [one for one in spotted.wire.asked if one["type"] == "spotMeta"]
+    assert [asked["coin"] for asked in spotted.wire.candles_asked()].count("@142") == 1
+
+
+@pytest.mark.parametrize("lost", ["spotMeta", "candleSnapshot"])
+async def test_a_screen_does_not_fail_for_spot_that_does_not_come(spotted, lost):
+    def fails(request):
+        of_spot = request["type"] == "spotMeta" or request.get("req", {}).get("coin") == "@142"
+        return httpx.Response(500) if request["type"] == lost and of_spot else None
+
+    spotted.wire.fault = fails
+    payload = await screened(spotted)
+    assert payload["phase"] == "ready"
+    assert "@142" not in [row["y"] for row in payload["carry"]]
+    assert any(problem["source"] == "spot" for problem in payload["problems"])
+    spotted.wire.fault = lambda _: None
+    spotted.pass_hour()
+    payload = await screened(spotted)
+    assert "@142" in [row["y"] for row in payload["carry"]]
+    assert not any(problem["source"] == "spot" for problem in payload["problems"])
+
+
+async def test_a_token_that_only_bears_the_name_is_not_matched(spotted):
+    def spoofed(request, answer):
+        if request["type"] == "spotMeta":
+            for token in answer["tokens"]:
+                if token["name"] == "UBTC":
+                    token["tokenId"] = "0x" + "ab" * 16
+        return answer
+
+    spotted.wire.change = spoofed
+    payload = await screened(spotted)
+    assert payload["carry"]
+    assert "@142" not in [row["y"] for row in payload["carry"]]
+
+
+async def test_the_backfill_brings_all_candles_of_spot_and_asks_for_no_funding_of_it(spotted):
+    await screened(spotted)
+    spotted.wire.asked.clear()
+    spotted.naps.clear()
+    while not spotted.naps:
+        await spotted.filler.step()
+    assert len(spotted.history.candles.store.read(["@142"])) > 1000
+    assert "@142" not in [one.get("coin") for one in spotted.wire.asked if one["type"] == "fundingHistory"]
+    spotted.pass_hour()
+    payload = await screened(spotted)
+    row = next(row for row in payload["carry"] if row["y"] == "@142")
+    assert row["funding_bps"] is not None
+    assert row["net_edge_bps"] == pytest.approx(row["funding_bps"] - row["fee_bps"] - row["slippage_bps"])
+    assert row["mark_state"] == "held"
