@@ -7,7 +7,7 @@ import pandas as pd
 
 from hlpairs_core._typing import FloatArray
 
-__all__ = ["FORMS", "NEEDED", "forms_of", "noise_bps", "terms_of"]
+__all__ = ["FORMS", "NEEDED", "forms_of", "noise_bps", "terms_of", "tightness"]
 
 # From a spread e^0.9 = 2.5 times calmer than its legs to one 3.5 times calmer: from coins of one sector to one trend.
 _LOOSE, _TIGHT = 0.9, 1.25
@@ -114,7 +114,7 @@ def noise_bps(rows: pd.DataFrame, horizon_hours: float) -> FloatArray:
 
 def _factor(rows: pd.DataFrame, name: str) -> FloatArray:
     if name.startswith("tight_"):
-        return _tight(rows) * _MADE[name.removeprefix("tight_")](rows)
+        return tightness(rows) * _MADE[name.removeprefix("tight_")](rows)
     return _MADE[name](rows)
 
 
@@ -140,7 +140,8 @@ def _weights(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     return weight_y, np.sign(beta) * (1.0 - weight_y)
 
 
-def _tight(rows: pd.DataFrame) -> FloatArray:
+def tightness(rows: pd.DataFrame) -> FloatArray:
+    """Return 0 where the legs are less than 2.5 times as volatile as the spread, 1 from 3.5 times on."""
     weight_y, weight_x = _weights(rows)
     legs = np.hypot(weight_y * _column(rows, "vol_y_bps"), weight_x * _column(rows, "vol_x_bps"))
     spread = _column(rows, "spread_vol_bps")
@@ -155,7 +156,7 @@ def _market_lean(rows: pd.DataFrame) -> FloatArray:
 
 _MADE: dict[str, Callable[[pd.DataFrame], FloatArray]] = {
     "all": lambda rows: np.ones(len(rows)),
-    "tight": _tight,
+    "tight": tightness,
     "evidence": lambda rows: np.minimum(-np.log10(np.maximum(_column(rows, "p_value"), _LEAST_P)), 3.0) - 2.0,
     "slowness": lambda rows: np.log(_column(rows, "half_life_hours") / 10.0),
     "drift": lambda rows: np.minimum(np.abs(_column(rows, "beta_drift")) / 5.0, 3.0) - 1.0,

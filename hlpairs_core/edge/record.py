@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import FloatArray, IntArray, StrArray
+from hlpairs_core._typing import BoolArray, FloatArray, IntArray, StrArray
 from hlpairs_core.edge.features import noise_bps
 from hlpairs_core.edge.holds import longest_hold
 
-__all__ = ["pair_names", "with_record"]
+__all__ = ["pair_names", "trades_of_record", "with_record"]
 
 # So many trades of nothing, each expected to move by as much as the spread's noise, are counted in.
 _PRIOR_TRADES = 2.0
@@ -42,10 +42,7 @@ def with_record(
         * ``record_share``: the share of their raw expectations that arrived, by least squares in units of the
           spread's noise, drawn towards 0 as by two trades of nothing; 0 without a trade
     """
-    past = rows if past is None else past
-    known = np.isfinite(past["realised_gross_bps"] + past["realised_funding_bps"] + past["expected_gross_bps"])
-    past = past[known.to_numpy()]
-    past = past.iloc[np.argsort(past["signal_time"].to_numpy(), kind="stable")]
+    past = _known(rows if past is None else past[_is_of_pairs(past, rows)])
     trades, totals = _trades(past), _terms(past, horizon_hours)
     found = np.zeros((len(rows), 3))
     time = _microseconds(rows["signal_time"])
@@ -59,6 +56,36 @@ def with_record(
             found[at] = sums[np.minimum(held, np.searchsorted(ended, time[at], side="left"))]
     n, squares, products = found.T
     return rows.assign(record_trades=n, record_share=products / (squares + _PRIOR_TRADES))
+
+
+def trades_of_record(past: pd.DataFrame) -> pd.DataFrame:
+    """Return the candidates that records are made of: given as `past`, they make the same records as all of them.
+
+    Those with a known outcome, none of a pair signalled before the one before it had ended, in order of their signals.
+    """
+    past = _known(past)
+    chosen = [mine for mine, *_ in _trades(past).values()]
+    return past.iloc[np.sort(np.concatenate(chosen))] if chosen else past
+
+
+def _is_of_pairs(past: pd.DataFrame, rows: pd.DataFrame) -> BoolArray:
+    """Return which of the earlier candidates are of a pair in `rows`: of many thousands, those of a bar are few."""
+    coins = pd.Index(pd.unique(pd.concat([rows["y"].astype(object), rows["x"].astype(object)])))
+    theirs, ours = (np.stack([_positions(one[leg], coins) for leg in ("y", "x")]) for one in (past, rows))
+    numbers = [legs.min(axis=0) * len(coins) + legs.max(axis=0) for legs in (theirs, ours)]
+    return np.asarray((theirs >= 0).all(axis=0) & np.isin(*numbers))
+
+
+def _positions(names: pd.Series, coins: pd.Index) -> IntArray:
+    codes, known = pd.factorize(names)
+    return np.asarray(coins.get_indexer(known)[codes], dtype=np.int64)
+
+
+def _known(past: pd.DataFrame) -> pd.DataFrame:
+    """Return the candidates with a known outcome in order of their signals."""
+    known = np.isfinite(past["realised_gross_bps"] + past["realised_funding_bps"] + past["expected_gross_bps"])
+    past = past[known.to_numpy()]
+    return past.iloc[np.argsort(past["signal_time"].to_numpy(), kind="stable")]
 
 
 def _terms(past: pd.DataFrame, horizon_hours: float) -> FloatArray:

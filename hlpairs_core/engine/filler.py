@@ -91,6 +91,7 @@ class Filler:
         # Of what failed: how often, and the wall time of the last time.
         self._failed: dict[tuple[str, str], tuple[int, float]] = {}
         self._bar: pd.Timestamp | None = None
+        self._done: pd.Timestamp | None = None  # the newest bar with nothing left to ask for
         self._left: list[_Job] = []
         self._begun_at: float | None = None
         self._weight_done = 0
@@ -106,6 +107,7 @@ class Filler:
         self._rested()
         self._left = await asyncio.to_thread(self._plan, self._bar)
         if not self._left:
+            self._done = self._bar
             await self._sleep(NAP_SECONDS)
             return
         if self._begun_at is None:
@@ -115,6 +117,11 @@ class Filler:
             for _ in range(self._at_a_time):
                 group.create_task(self._work(queue, self._bar))
         self._state.problems.report("store", await self._ingest.flush())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all history up to the newest screened bar was asked for, and what came is stored."""
+        return self._state.screened is not None and self._done == self._state.screened and not self._left
 
     def status(self) -> dict[str, Any]:
         """Say how far it has come; unknown times are None."""

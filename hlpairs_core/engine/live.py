@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -17,6 +17,7 @@ from hlpairs_core.engine.client_watch import ClientWatch
 from hlpairs_core.engine.closes import Closes
 from hlpairs_core.engine.contexts import Contexts
 from hlpairs_core.engine.diary import Diary
+from hlpairs_core.engine.edge_fits import EdgeFits
 from hlpairs_core.engine.feed import Feed, Stream
 from hlpairs_core.engine.filler import Filler
 from hlpairs_core.engine.gatherer import Gatherer
@@ -39,6 +40,7 @@ from hlpairs_core.engine.ticks import Ticks
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.exchange import HyperliquidClient, WeightBudget
 from hlpairs_core.intervals import interval_duration
+from hlpairs_core.market import KNOWN_SPOT, KnownSpot
 from hlpairs_core.market.minutes import Minutes
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store import Journal, ScorecardFile, Screens
@@ -68,6 +70,8 @@ class Surroundings:
         The worker that screens, and one for what nobody waits for.
     shortlist : int
         Of how many of the best pairs the books are wanted.
+    spot_tokens : sequence of KnownSpot
+        Which spot to hold against its perpetual.
     clock, sleep : callable
         Wall time (seconds since the epoch), and an awaitable sleep in seconds of it.
     """
@@ -86,6 +90,7 @@ class Surroundings:
     refitter: Refitter
     idler: Refitter
     shortlist: int = SHORTLIST
+    spot_tokens: Sequence[KnownSpot] = KNOWN_SPOT
     clock: Callable[[], float] = field(default=time.time)
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep)
 
@@ -122,6 +127,7 @@ class LiveEngine:
             state=state,
             listed=self.contexts.listed,
             first_bar=lambda bar: self.selector.first_bar(bar),
+            known=around.spot_tokens,
             clock=clock,
         )
         self.selector = self._selector()
@@ -146,6 +152,16 @@ class LiveEngine:
             settings=around.settings,
             first_bar=self.selector.first_bar,
             worker=around.idler,
+            sleep=around.sleep,
+        )
+        self.edge_fits = EdgeFits(
+            history=around.history,
+            state=state,
+            settings=around.settings,
+            costs=around.costs,
+            is_complete=lambda: self.filler.is_done,
+            worker=around.idler,
+            clock=clock,
             sleep=around.sleep,
         )
         self.recorder = None if self.minutes is None else self._recorder(self.minutes)
@@ -187,6 +203,7 @@ class LiveEngine:
             "backfill": self.filler.step,
             "watch": self.watch.step,
             "null screens": self.null_screens.step,
+            "expected edge": self.edge_fits.step,
         }
         if self.feed is not None:
             works |= {"feed": self.feed.read, "subscriptions": self.feed.follow}

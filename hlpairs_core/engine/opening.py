@@ -113,6 +113,8 @@ async def run_live(
         stream = await stack.enter_async_context(open_stream(client, tap, clock))
         engine = LiveEngine(around, stream=stream, record=settings.record_minutes)
         stack.callback(engine.store_the_rest)
+        # Before the first screen: a bar is ranked by one model or by none.
+        await engine.edge_fits.load()
         source.open(engine.parts)
         await _work(engine, venue.simulator, tap, state.problems)
 

@@ -102,6 +102,7 @@ class EngineSource:
             "stream": None if parts.feed is None else parts.feed.status(),
             "requests": parts.watch.status(),
             "backfill": parts.filler.status(),
+            "edge_model": self._state.edge_fit.status(),
             "folder": str(history.folder),
             "candle_segments": history.candles.store.segments,
             "funding_segments": history.funding.store.segments,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +12,7 @@ from hlpairs_core.engine.ingest import Ingest
 from hlpairs_core.engine.state import State
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import HyperliquidClient, Priority
-from hlpairs_core.market import SpotMatch, match_spot
+from hlpairs_core.market import KNOWN_SPOT, KnownSpot, SpotMatch, match_spot
 
 __all__ = ["SpotCandles", "Spots"]
 
@@ -41,6 +41,8 @@ class Spots:
         The perpetuals that trade.
     first_bar : callable
         From the open of a bar to that of the first one that its screen looks at.
+    known : sequence of KnownSpot
+        Tokens to look for; where there are none nobody is asked.
     clock : callable
         Wall time, seconds since the epoch.
 
@@ -58,10 +60,11 @@ class Spots:
         state: State,
         listed: Callable[[], list[str]],
         first_bar: Callable[[pd.Timestamp], pd.Timestamp],
+        known: Sequence[KnownSpot] = KNOWN_SPOT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._history, self._state = client.at(Priority.NORMAL), history, state
-        self._listed, self._first_bar, self._clock = listed, first_bar, clock
+        self._listed, self._first_bar, self._known, self._clock = listed, first_bar, known, clock
         self._ingest = Ingest(self._client, history)
         self._matched_at: float | None = None
         self.matches: tuple[SpotMatch, ...] = ()
@@ -75,6 +78,8 @@ class Spots:
 
         A screen does not fail for it: it has no candidates of the pairs whose candle of the bar is not there.
         """
+        if not self._known:
+            return
         try:
             await self._match()
         except ExchangeError as error:
@@ -99,4 +104,4 @@ class Spots:
         if self._matched_at is not None and 0 <= now - self._matched_at < MATCHED_SECONDS:
             return
         meta = await self._client.spot_meta()
-        self.matches, self._matched_at = match_spot(meta, self._listed()), now
+        self.matches, self._matched_at = match_spot(meta, self._listed(), known=self._known), now

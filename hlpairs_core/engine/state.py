@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hlpairs_core.edge import CalibratedEdge
+from hlpairs_core.engine.edge_fit import EdgeFit
 from hlpairs_core.engine.luck import LuckDraws
 from hlpairs_core.engine.marks import Marks
 from hlpairs_core.engine.payload import Loading, Settings
@@ -107,7 +108,8 @@ class State:
     loading: Loading | None = None
     track_record: TrackRecord | None = None  # of all that was said here; None until it was read
     luck: LuckDraws | None = None  # null screens of a day's window
-    edge: CalibratedEdge | None = None  # says what of an expectation can be believed, from the next screen on
+    edge: CalibratedEdge | None = None  # says what of an expectation can be believed, from the next bar's screen on
+    edge_fit: EdgeFit = field(default_factory=EdgeFit)  # how far its next fit has come
 
     def hear(self, stamp: MarketStamp) -> None:
         """Take over the market's clock from a message.

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlpairs_core.edge import with_record
+from hlpairs_core.edge.record import trades_of_record
 
 
 def trades(*, day: list[float], hold_days: list[float], gross: list[float], y: str = "A", x: str = "B") -> pd.DataFrame:
@@ -69,3 +70,33 @@ def test_what_ends_later_changes_no_record(cut: int, seed: int) -> None:
     pd.testing.assert_frame_equal(
         with_record(before, horizon_hours=48.0, past=rows), with_record(before, horizon_hours=48.0, past=changed)
     )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 15), st.sampled_from("ABC"), st.booleans()), max_size=40),
+    st.integers(0, 60),
+)
+def test_the_trades_that_records_are_made_of_make_the_records_of_all(
+    made: list[tuple[int, int, str, bool]], day: int
+) -> None:
+    """Whatever overlaps, is unknown, or is of other pairs."""
+    past = trades(
+        day=[0.0, *(one[0] for one in made)], hold_days=[1.0, *(one[1] for one in made)], gross=[50.0] * (1 + len(made))
+    )
+    past["y"], past["realised_gross_bps"] = (
+        ["A", *(one[2] for one in made)],
+        [40.0, *(np.nan if one[3] else one[1] for one in made)],
+    )
+    now = trades(day=[day] * 2, hold_days=[1, 1], gross=[0.0] * 2).assign(y=["A", "B"], x=["B", "C"])
+    chosen = trades_of_record(past)
+    assert len(chosen) <= len(past)
+    found, of_all = (with_record(now, horizon_hours=48.0, past=one) for one in (chosen, past))
+    pd.testing.assert_frame_equal(found, of_all)
+    alone = with_record(now.iloc[:1], horizon_hours=48.0, past=past[past["x"].eq("B") & past["y"].eq("A")])
+    pd.testing.assert_frame_equal(found.iloc[:1], alone)
+
+
+def test_only_one_of_trades_that_overlap_is_kept_and_none_that_is_unknown() -> None:
+    past = trades(day=[0, 1, 2, 3], hold_days=[2, 5, 5, 1], gross=[1.0, 2.0, np.nan, 4.0])
+    assert trades_of_record(past)["realised_gross_bps"].tolist() == [1.0, 4.0]
+    assert trades_of_record(past.iloc[:0]).empty

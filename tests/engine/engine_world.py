@@ -98,7 +98,8 @@ class World:
     """An engine's parts around a simulated exchange, in one process, on one clock that only the test moves.
 
     With a `speed` the clock is the wall's, and `stream` may be a function from the client to a real stream.
-    `market_ends` is when (on that clock) the market's time stops, as at the end of a replay.
+    `market_ends` is when (on that clock) the market's time stops, as at the end of a replay. Spot is looked at only
+    where `spot_tokens` are given.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class World:
         self.exchange = SimulatedExchange(self.market)
         self.stream = stream
         self.shortlist, self.record = options.pop("shortlist", 20), options.pop("record", True)
+        self.spot_tokens = options.pop("spot_tokens", ())
         self.budget = options.pop("budget", None) or WeightBudget(math.inf)
         self.settings = ScreenSettings(**{"window": 120, "min_day_notional_usd": 0.0, **options})
         self.naps: list[float] = []
@@ -163,6 +165,7 @@ class World:
             refitter=self.refitter,
             idler=self.idler,
             shortlist=self.shortlist,
+            spot_tokens=self.spot_tokens,
             clock=self.clock,
             sleep=self.sleep,
         )

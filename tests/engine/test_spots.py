@@ -5,11 +5,13 @@ import json
 import httpx
 import pytest
 
+from hlpairs_core.market import KNOWN_SPOT
+
 
 @pytest.fixture
 async def spotted(make_world):
     """Thirty coins: the simulated exchange has spot of six of them."""
-    return await make_world(n_coins=30)
+    return await make_world(n_coins=30, spot_tokens=KNOWN_SPOT)
 
 
 async def screened(world):
