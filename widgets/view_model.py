@@ -270,8 +270,7 @@ def _luck_of_best(best: Mapping[str, Any] | None) -> str:
 
 
 def _belief(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    model = payload["edge_model"]
-    return () if model is None else (show.text(model["text"]),)
+    return (show.text(payload["edge_model"]["text"]),)
 
 
 def _footnotes(payload: Mapping[str, Any]) -> tuple[str, ...]:

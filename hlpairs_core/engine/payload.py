@@ -227,7 +227,7 @@ class TopPayload(TypedDict):
     carry: list[Row]  # spot against the perpetual of its coin, both directions, best first
     funnel: Funnel | None
     luck: LuckOfBest | None
-    edge_model: EdgeModelSaid | None
+    edge_model: EdgeModelSaid
     loading: Loading | None
     problems: list[Problem]
     settings: Settings

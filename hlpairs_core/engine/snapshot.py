@@ -7,8 +7,20 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
+from hlpairs_core.engine.edge_fit import EdgeFit
 from hlpairs_core.engine.luck import LuckDraws
-from hlpairs_core.engine.payload import Bar, Funnel, LuckOfBest, Market, Row, Sparkline, TopPayload, Verdict, iso
+from hlpairs_core.engine.payload import (
+    Bar,
+    EdgeModelSaid,
+    Funnel,
+    LuckOfBest,
+    Market,
+    Row,
+    Sparkline,
+    TopPayload,
+    Verdict,
+    iso,
+)
 from hlpairs_core.engine.state import RUNNERS_UP, Selection, State
 
 __all__ = ["build_payload", "describe_market", "summary", "without_sparklines"]
@@ -54,7 +66,7 @@ def build_payload(state: State, *, now: float) -> TopPayload:
         carry=[row for row in rows if row["kind"] == "spot_perp"],
         funnel=cast("Funnel", asdict(result.funnel)) if result is not None else None,
         luck=_luck(selection, state.luck),
-        edge_model=None,
+        edge_model=_edge_model(state.edge_fit),
         loading=state.loading,
         problems=state.problems.all(),
         settings=state.settings,
@@ -145,6 +157,11 @@ def _luck(selection: Selection | None, draws: LuckDraws | None) -> LuckOfBest | 
         return None
     best = float(known.min())
     return LuckOfBest(t_stat=best, chance=draws.chance_of(best), screens=len(draws.best))
+
+
+def _edge_model(fit: EdgeFit) -> EdgeModelSaid:
+    fitted_at = None if fit.fitted_at is None else _iso(fit.fitted_at)
+    return EdgeModelSaid(stage=fit.stage, text=fit.text, done=fit.done, total=fit.total, fitted_at=fitted_at)
 
 
 def _bar(selection: Selection, state: State, now: float) -> Bar:
