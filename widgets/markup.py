@@ -4,7 +4,7 @@ from html import escape
 
 from widgets.card_view import CardView, Leg, Sparkline
 from widgets.drawing import gauge_svg, waterfall_svg
-from widgets.views import CarryView, MarketView, Notice, PageView, Progress, RunnerView
+from widgets.views import CarryView, MarketView, Notice, PageView, Progress, RecordView, RunnerView
 
 __all__ = ["below_html", "body_html", "gauge_html", "head_html", "masthead_html", "notices_html", "spark_html"]
 
@@ -256,9 +256,32 @@ def _belief_html(view: PageView) -> str:
         return ""
     lines = "".join(f"<p>{escape(line)}</p>" for line in view.belief)
     return (
-        '<section class="hlp-funnel hlp-belief" aria-labelledby="hlp-belief"><h2 id="hlp-belief">'
-        f"Can it be believed?</h2>{lines}</section>"
+        '<section class="hlp-runners hlp-funnel hlp-belief" aria-labelledby="hlp-belief"><h2 id="hlp-belief">'
+        f"Can it be believed?</h2>{lines}{_record_html(view)}</section>"
     )
+
+
+def _record_html(view: PageView) -> str:
+    if not view.record:
+        return ""
+    columns = ("Said here", "Bars", "Named a pair", "Still open", "Trades over", "Expected, bps", "Realised, bps",
+               "Worst 5 %, bps", "Gains")  # fmt: skip
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    rows = "".join(_record_row_html(row, columns) for row in view.record)
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        "<p>Each answer of a closed bar is kept for ever and marked at its exit. Trades over do not overlap: a pair "
+        "counts anew only when its trade before is over. Expected and realised are their means.</p>"
+    )
+
+
+def _record_row_html(row: RecordView, columns: tuple[str, ...]) -> str:
+    values = (row.bars, row.named, row.open, row.trades, row.expected, row.realised, row.worst, row.gains)
+    cells = "".join(
+        f'<td data-label="{name}" class="hlp-num">{escape(value)}</td>'
+        for name, value in zip(columns[1:], values, strict=True)
+    )
+    return f'<tr><th scope="row">{escape(row.rule)}</th>{cells}</tr>'
 
 
 def _funnel_html(view: PageView) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from hlpairs_core.wording import by_luck
 from widgets import formatting as show
 from widgets.card_view import card_view, expected_bps, leg_name, pair_key
-from widgets.views import CarryView, Face, FunnelView, MarketView, Notice, PageView, Progress, RunnerView
+from widgets.views import CarryView, Face, FunnelView, MarketView, Notice, PageView, Progress, RecordView, RunnerView
 
 __all__ = ["STALE_AFTER_SECONDS", "connecting_view", "held_view", "page_view", "wrong_view"]
 
@@ -90,6 +90,7 @@ def page_view(payload: Mapping[str, Any], *, selected: str | None = None) -> Pag
         notices=tuple(_problem(problem) for problem in payload["problems"]),
         funnel=_funnel(payload["funnel"], payload.get("luck")),
         belief=_belief(payload),
+        record=_record(payload["track_record"]),
         footnotes=_footnotes(payload),
         message_age=age,
     )
@@ -270,7 +271,42 @@ def _luck_of_best(best: Mapping[str, Any] | None) -> str:
 
 
 def _belief(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    return (show.text(payload["edge_model"]["text"]),)
+    model = payload["edge_model"]
+    return (show.text(model["text"]), *(_model_history(one) for one in model["history"]))
+
+
+def _model_history(model: Mapping[str, Any]) -> str:
+    kind = {"perp_perp": "Pairs of perpetuals", "spot_perp": "Spot against perpetuals"}[model["kind"]]
+    fitted = f"{kind}, by {show.text(model['form'])}: {show.count(model['trades'])} past trades."
+    arrived = show.finite(model["arrived"])
+    if not model["choices"] or arrived is None:
+        return f"{fitted} Nothing of what the screen projects was found to arrive."
+    return (
+        f"{fitted} The {show.count(model['choices'])} that it would have named unseen brought "
+        f"{show.number(arrived)} ± {show.number(model['arrived_error'])} of what was expected of them."
+    )
+
+
+def _record(record: Mapping[str, Any] | None) -> tuple[RecordView, ...]:
+    if record is None:
+        return ()
+    rules = (("calibrated", "Calibrated answers"), ("raw", "Projections taken at their word"))
+    return tuple(_of_rule(name, record[key]) for key, name in rules if record[key]["bars"])
+
+
+def _of_rule(name: str, said: Mapping[str, Any]) -> RecordView:
+    trades = said["trades"]
+    return RecordView(
+        rule=name,
+        bars=show.count(said["bars"]),
+        named=show.count(said["said"]),
+        open=show.count(said["open"]),
+        trades=show.count(trades["n"]),
+        expected=show.signed(trades["mean_expected_bps"]),
+        realised=show.signed(trades["mean_realised_bps"]),
+        worst=show.signed(trades["worst_realised_bps"]),
+        gains=show.share(trades["gain_share"]),
+    )
 
 
 def _footnotes(payload: Mapping[str, Any]) -> tuple[str, ...]:

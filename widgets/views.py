@@ -5,7 +5,9 @@ from typing import Literal
 
 from widgets.card_view import CardView
 
-__all__ = ["CarryView", "Face", "FunnelView", "MarketView", "Notice", "PageView", "Progress", "RunnerView"]
+__all__ = [
+    "CarryView", "Face", "FunnelView", "MarketView", "Notice", "PageView", "Progress", "RecordView", "RunnerView",
+]  # fmt: skip
 
 Face = Literal["loading", "qualifies", "none", "empty", "stale", "disconnected", "error"]
 
@@ -75,6 +77,21 @@ class CarryView:
 
 
 @dataclass(frozen=True)
+class RecordView:
+    """What one rule said here against what came of it, as texts: bps net, trades that do not overlap."""
+
+    rule: str
+    bars: str
+    named: str
+    open: str
+    trades: str
+    expected: str
+    realised: str
+    worst: str
+    gains: str
+
+
+@dataclass(frozen=True)
 class FunnelView:
     """The gates of the screen, in order: how many are left and what they are; and what luck alone would make."""
 
@@ -99,6 +116,7 @@ class PageView:
     carry: tuple[CarryView, ...] = ()
     funnel: FunnelView | None = None
     belief: tuple[str, ...] = ()
+    record: tuple[RecordView, ...] = ()
     footnotes: tuple[str, ...] = ()
     message_age: float | None = None
     selection_lost: bool = False

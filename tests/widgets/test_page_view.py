@@ -181,6 +181,9 @@ _UNREAD_OF_SPOT = {
     "beta", "p_value", "q_value", "correlation", "half_life_hours", "break_even_z", "largest_size_usd",
     "maker_cost_bps", "maker_unfilled",
 }  # fmt: skip
+_UNREAD_OF_RECORD = {
+    "as_of", "abstained", "marked", "unknown", "early", "weeks", "slope", "slope_low", "slope_high", "first_closed_at",
+}  # fmt: skip
 _READ = [
     path
     for path in leaves(payloads.payload())
@@ -190,6 +193,7 @@ _READ = [
         or path == ("bar", "pairs")
         or (path[0] == "carry" and path[-1] in _UNREAD_OF_SPOT)
         or (path[0] != "carry" and path[-1] == "spot_token")
+        or (path[0] == "track_record" and (path[-1] in _UNREAD_OF_RECORD or "every" in path))
     )
 ]
 
