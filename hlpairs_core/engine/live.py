@@ -217,7 +217,7 @@ class LiveEngine:
         self.ticks.publish()
         if state.selection is not None:
             self.kept_screens.add(state.selection.table, final=final)
-            self.scorecard.add(state.selection.result, final=final, edge=state.edge)
+            self.scorecard.add(state.selection.result, final=final, edge=self.selector.edge)
         payload = self._around.hub.current
         if final and payload["bar"] is not None:
             closed_ms = int(datetime.fromisoformat(payload["bar"]["closed_at"]).timestamp() * 1000)

@@ -56,6 +56,8 @@ class Selector:
     ----------
     books : dict of str to OrderBook
         What the last screen was priced with.
+    edge : CalibratedEdge or None
+        What it asked how much of an expectation can be believed.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class Selector:
         self._duration = interval_duration(settings.interval)
         self.books: dict[str, OrderBook] = {}
         self._priced_at: pd.Timestamp | None = None
-        self._edge: CalibratedEdge | None = None
+        self.edge: CalibratedEdge | None = None
         self._edge_bar: pd.Timestamp | None = None
 
     def first_bar(self, last: pd.Timestamp) -> pd.Timestamp:
@@ -168,8 +170,8 @@ class Selector:
     def _edge_of(self, bar: pd.Timestamp) -> CalibratedEdge | None:
         """Return what says what can be believed at a bar: all screens of one bar ask the same."""
         if bar != self._edge_bar:
-            self._edge, self._edge_bar = self._state.edge, bar
-        return self._edge
+            self.edge, self._edge_bar = self._state.edge, bar
+        return self.edge
 
     def _market(self) -> MarketState:
         now = self._clock()
