@@ -210,10 +210,11 @@ def _row_head_html(row: RunnerView | CarryView) -> str:
 
 
 def _runner_html(row: RunnerView) -> str:
+    note = f" <small>{escape(row.edge_note)}</small>" if row.edge_note else ""
     return (
         f"{_row_head_html(row)}"
         f'<td data-label="z" class="hlp-num">{escape(row.z)}</td>'
-        f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}</td>'
+        f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}{note}</td>'
         f'<td data-label="p" class="hlp-num">{escape(row.p_value)}</td>'
         f'<td data-label="Half-life" class="hlp-num">{escape(row.half_life)}</td>'
         f'<td data-label="Why not" class="hlp-why-not">{escape(row.why)}</td></tr>'

@@ -115,7 +115,7 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
     )
     chosen = next((row for row in (*others, *carry) if pair_key(row) == selected), None)
     lost = selected is not None and chosen is None and (answer is None or pair_key(answer) != selected)
-    settings = payload["settings"]
+    settings, calibrated = payload["settings"], bool(payload["verdict"]["calibrated"])
     card = None
     if chosen is not None:
         card = card_view(chosen, settings, role="runner")
@@ -134,7 +134,7 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
         verdict=_dated(payload["bar"], frame.verdict),
         notices=notices,
         card=card,
-        runners=tuple(_runner(row, shown) for row in others[:10]),
+        runners=tuple(_runner(row, shown, calibrated=calibrated) for row in others[:10]),
         carry=tuple(_carry(row, shown) for row in payload["carry"]),
         selection_lost=lost,
     )
@@ -207,7 +207,7 @@ def _progress(loading: Mapping[str, Any] | None) -> Progress | None:
     )
 
 
-def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
+def _runner(row: Mapping[str, Any], shown: str, *, calibrated: bool) -> RunnerView:
     net, believed = expected_bps(row), row["believed"]
     signal = show.signed(row["signal_net_edge_bps"] if believed is None else believed["signal_mean_net_bps"])
     sides = {"long": "▲ LONG", "short": "▼ SHORT"}
@@ -219,6 +219,7 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
         sides=f"{sides[row['side_y']]} / {sides[row['side_x']]}",
         z=show.signed(row["zscore"], 2),
         edge=show.signed(net),
+        edge_note="projected" if calibrated and believed is None else "",
         edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
         p_value=show.probability(row["p_value"]),
         half_life=show.hours(row["half_life_hours"]),
@@ -277,12 +278,12 @@ def _belief(payload: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _model_history(model: Mapping[str, Any]) -> str:
     kind = {"perp_perp": "Pairs of perpetuals", "spot_perp": "Spot against perpetuals"}[model["kind"]]
-    fitted = f"{kind}, by {show.text(model['form'])}: {show.count(model['trades'])} past trades."
+    fitted, form = f"{kind}, {show.count(model['trades'])} past trades", show.text(model["form"])
     arrived = show.finite(model["arrived"])
     if not model["choices"] or arrived is None:
-        return f"{fitted} Nothing of what the screen projects was found to arrive."
+        return f"{fitted}: nothing of what the screen projects was found to arrive ({form})."
     return (
-        f"{fitted} The {show.count(model['choices'])} that it would have named unseen brought "
+        f"{fitted}, by {form}. The {show.count(model['choices'])} that it would have named unseen brought "
         f"{show.number(arrived)} ± {show.number(model['arrived_error'])} of what was expected of them."
     )
 

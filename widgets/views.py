@@ -53,6 +53,7 @@ class RunnerView:
     sides: str
     z: str
     edge: str
+    edge_note: str
     edge_kind: Literal["gain", "loss", "unknown"]
     p_value: str
     half_life: str

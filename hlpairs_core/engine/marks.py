@@ -82,6 +82,7 @@ class Marks:
             return []
         prices = np.array([mids.get(coin, math.nan) for coin in self.coins])
         zscore = self._zscore(np.where((prices > 0) & np.isfinite(prices), prices, np.nan)[:, None])[:, 0]
+        zscore = np.where(self._held, np.nan, zscore)
         distance = self._toward * zscore
         edge = expected_edge(distance, **self._edge, entry_time=self._closed_at, settings=self._settings)
         edge = held_edge(edge, self._at_signal)

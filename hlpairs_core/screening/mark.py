@@ -58,6 +58,7 @@ def mark(
         _prices(table["x"], mids),
         **{name: _floats(table[name]) for name in ("alpha", "beta", "mean", "sigma")},
     )
+    zscore = np.where((table["kind"] == "spot_perp").to_numpy(), np.nan, zscore)
     # z = 0 at the signal has no sign of its own; the sides have.
     distance = np.where(table["side_y"] == "short", zscore, -zscore)
     edge = expected_edge(

@@ -116,6 +116,7 @@ def test_no_price_moves_the_edge_of_spot(perps: Panel, spot: SpotMarket) -> None
     result = screen(perps, settings=SETTINGS, spot=spot)
     row = mark(result, {"@7": 1.0, "C0": 500.0}, pairs=[("@7", "C0")]).iloc[0]
     assert row["mark_state"] == "held"
+    assert np.isnan(row["zscore"])
     assert row["net_edge_bps"] == result.top.net_edge_bps
     assert row["hold_hours"] == 168.0
 

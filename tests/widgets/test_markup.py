@@ -104,6 +104,16 @@ def test_each_runner_up_and_each_carry_pair_is_one_native_button():
     assert [b["data-value"] for b in buttons if b["aria-pressed"] == "true"] == ["ARB|OP"]
 
 
+def test_beside_believed_edges_a_projection_is_called_one():
+    said = payloads.payload()
+    assert "projected" not in words(below_html(page_view(said)))
+    said["verdict"]["calibrated"] = True
+    said["runners_up"][0]["believed"] = payloads.believed()
+    rows = words(below_html(page_view(said)))
+    assert "+10.5 0.0121" in rows
+    assert "+11.9 projected 0.0187" in rows
+
+
 def test_spot_against_its_perpetual_is_shown_in_both_directions_with_what_speaks_against_each():
     said = words(below_html(page_view(payloads.payload())))
     assert "Spot against its perpetual" in said
@@ -121,7 +131,7 @@ def test_all_that_was_said_stands_beside_what_came_of_it_and_the_model_s_own_his
     nothing = payloads.payload(track_record=None)
     nothing["edge_model"]["history"][0] |= {"choices": 0, "arrived": None, "form": "nothing arrives"}
     said = words(below_html(page_view(nothing)))
-    assert "by nothing arrives: 3,204 past trades. Nothing of what the screen projects was found to arrive." in said
+    assert "3,204 past trades: nothing of what the screen projects was found to arrive (nothing arrives)." in said
     assert "Said here" not in said
 
 

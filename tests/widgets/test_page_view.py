@@ -175,7 +175,7 @@ _UNREAD = {
 }  # fmt: skip
 _UNREAD_BELOW = {
     "address", "refit_seconds", "coins", "time", "coins_listed", "pairs_dependent", "pairs_positive_edge", "qualifies",
-    "calibrated", "stage", "done", "total", "fitted_at", "carry_pairs", "carry_qualifying",
+    "stage", "done", "total", "fitted_at", "carry_pairs", "carry_qualifying",
 }  # fmt: skip
 _UNREAD_OF_SPOT = {
     "beta", "p_value", "q_value", "correlation", "half_life_hours", "break_even_z", "largest_size_usd",
