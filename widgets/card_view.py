@@ -174,7 +174,7 @@ def expected_bps(row: Mapping[str, Any]) -> float | None:
 def _bound(believed: Mapping[str, Any]) -> str:
     lower = show.signed(believed["lower_net_bps"])
     if lower == show.UNKNOWN:
-        return "nothing was learned that would bound it from below"
+        return "no bound: nothing has been learned that would give one"
     return f"above {lower} bps with 90 %"
 
 

@@ -131,7 +131,7 @@ def test_the_risk_of_one_trade_stands_beside_a_believed_mean():
 def test_where_nothing_was_learned_the_bound_says_so():
     nothing = payloads.believed(lower_net_bps=None, mean_net_bps=-15.1, gross_share=0.0)
     card = view(believed=nothing)
-    assert card.bound == "nothing was learned that would bound it from below"
+    assert card.bound == "no bound: nothing has been learned that would give one"
     assert card.edge_kind == "loss"
     assert card.steps[0].value == "0.0"
 
