@@ -260,7 +260,7 @@ def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str]:
     of_gross, of_funding = show.finite(believed["gross_share"]), show.finite(believed["funding_share"])
     arrives = None if of_gross is None or gross is None else of_gross * gross
     paid = None if of_funding is None or funding is None else of_funding * funding
-    return arrives, paid, f"{show.share(of_gross)} of {show.number(gross, 1)} projected"
+    return arrives, paid, f"{show.share(of_gross)} of {show.number(gross, 0)} bps"
 
 
 def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -115,7 +115,7 @@ def test_a_believed_edge_goes_before_the_projection_with_its_bound_and_the_fall_
     assert card.bound == "above +3.4 bps with 90 %"
     assert card.calibrated
     assert [step.value for step in card.steps] == ["+25.6", "−9.0", "−6.1", "0.0", "+10.5"]
-    assert card.steps[0].note == "50% of 51.3 projected"
+    assert card.steps[0].note == "50% of 51 bps"
     assert card.steps[-2].stop == pytest.approx(card.steps[-1].stop)
 
 
