@@ -282,8 +282,10 @@ def test_a_live_screen_believes_what_the_model_says_of_the_walks_row_of_that_bar
     said = model.predict(walked, settings=job.settings)
     assert list(found.index) == list(walked.index)
     for name in ("mean_net_bps", "standard_error_bps", "lower_net_bps", "low_net_bps", "deviation_bps"):
+        assert np.isfinite(said[name]).all()
         np.testing.assert_allclose(found[name], said[name], rtol=1e-9, err_msg=name)
     signals = result.signals[result.signals["kind"] == "spot_perp"].set_index("x", drop=False).sort_index()
+    # How long both have traded is counted in the bars that are read; no model reads it.
     numbers = [name for name in (*SIGNALS, *CARRY_FEATURES) if walked[name].dtype == float and name != "history_hours"]
     assert {"hold_noise_bps", "funding_week_bps", "expected_funding_bps"} < set(numbers)
     np.testing.assert_allclose(signals[numbers].astype(float), walked[numbers], rtol=1e-9)
