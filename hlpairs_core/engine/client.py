@@ -150,8 +150,8 @@ class EngineClient:
         Parameters
         ----------
         coins : iterable of str, optional
-            Their candles are all there: what the store lacks is fetched, which may take a minute. Default: of every
-            coin what the store holds, and nothing is fetched.
+            Perpetuals. Their candles are all there: what the store lacks is fetched, which may take a minute. Default:
+            of every perpetual what the store holds, and nothing is fetched.
         bars : int
             How many of the newest closed bars, 1 to 5000; the exchange keeps no more.
         interval : str, optional

@@ -160,6 +160,7 @@ class LiveEngine:
             settings=around.settings,
             costs=around.costs,
             is_complete=lambda: self.filler.is_done,
+            matches=lambda: self.spots.matches,
             worker=around.idler,
             clock=clock,
             sleep=around.sleep,

@@ -1,10 +1,13 @@
 """Spot pairs in the live engine: matched, fetched, screened with the perpetuals, shown in both directions."""
 
 import json
+from io import BytesIO
 
 import httpx
+import pandas as pd
 import pytest
 
+from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import KNOWN_SPOT
 
 
@@ -75,6 +78,33 @@ async def test_a_token_that_only_bears_the_name_is_not_matched(spotted):
     payload = await screened(spotted)
     assert payload["carry"]
     assert "@142" not in [row["y"] for row in payload["carry"]]
+
+
+async def test_readers_who_name_no_coin_are_given_perpetuals(spotted):
+    """They make a panel of them: spot would be tested against its own perpetual."""
+    await screened(spotted)
+    held = pd.read_parquet(BytesIO(await spotted.source.frame("candles", coins=None, bars=24, interval=None)))
+    assert "@142" in set(spotted.history.candles.read()["coin"])
+    assert set(held["coin"]) == set(spotted.contexts.listed())
+
+
+async def test_the_fit_of_the_expected_edge_is_told_which_spot_is_which(spotted):
+    jobs = []
+
+    async def call(work, job):
+        jobs.append(job)
+        raise EngineError("not here")
+
+    def recent(request, answer):
+        return answer[-400:] if request["type"] in ("candleSnapshot", "fundingHistory") else answer
+
+    spotted.wire.change = recent
+    await screened(spotted)
+    spotted.idler.call = call
+    fit = spotted.engine.works["expected edge"]
+    await spotted.settle()
+    await fit()
+    assert {one.coin: one.perp for one in jobs[0].matches}["@142"] == "BTC"
 
 
 async def test_the_backfill_brings_all_candles_of_spot_and_asks_for_no_funding_of_it(spotted):
