@@ -130,7 +130,8 @@ class Marks:
         """Return z over the last quarter of an hour; a moment without both legs is a gap, not a number."""
         at, closes = seconds.closes(self.coins, SPARKLINE_STEP_SECONDS)
         times = [_iso_of_second(second) for second in at.tolist()]
-        zscore = self._zscore(closes)
+        # Spot is held whatever the basis does: it has no z.
+        zscore = np.where(self._held[:, None], np.nan, self._zscore(closes))
         known, rounded = np.isfinite(zscore), np.round(zscore, 4)
         return [_line(times, there, values) for there, values in zip(known, rounded, strict=True)]
 

@@ -232,7 +232,7 @@ class Selector:
         self._metrics.pairs.set(result.funnel.pairs_dependent)
         self._metrics.qualifying.set(result.funnel.pairs_qualifying)
         if lead is not None:
-            self._metrics.top_abs_zscore.observe(abs(lead.zscore))
+            self._metrics.observe_lead(lead.zscore)
         if before is not None and _top_pair(before.result) != _top_pair(result):
             self._metrics.top_changes.inc()
 
