@@ -233,10 +233,10 @@ def _threshold(settings: Mapping[str, Any], name: str) -> float:
 
 def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
     source = {"book": "from the order book", "model": "from the model"}[row["slippage_source"]]
-    gross, funding, note = _income(row)
+    gross, funding, note, of_funding = _income(row)
     fee, slippage = show.finite(row["fee_bps"]), show.finite(row["slippage_bps"])
     changes = (-fee if fee is not None else None, -slippage if slippage is not None else None, funding)
-    names = (("Fees", "four legs, taker"), ("Slippage", source), ("Funding", "over the hold"))
+    names = (("Fees", "four legs, taker"), ("Slippage", source), ("Funding", of_funding))
     first = "Reversion" if row["kind"] == "perp_perp" else "Basis"
     steps = [Step(first, note, show.signed(gross), "total", 0.0, gross)]
     level = gross
@@ -249,18 +249,25 @@ def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
     return (*steps, Step("Net edge", "expected", show.signed(net), "net", 0.0, net))
 
 
-def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str]:
-    """Return reversion and funding to expect, and what the first one is."""
+def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str, str]:
+    """Return reversion and funding to expect, and what each of them is."""
     believed, gross, funding = row["believed"], show.finite(row["gross_bps"]), show.finite(row["funding_bps"])
+    paid, of_funding = _arriving(funding, believed, "funding_share", "projected, over the hold", 1)
     if row["kind"] == "spot_perp":
-        share = 1.0 if believed is None else show.finite(believed["funding_share"])
-        return gross, None if share is None or funding is None else share * funding, "not counted on"
+        return gross, paid, "not counted on", of_funding
+    arrives, of_gross = _arriving(gross, believed, "gross_share", "projected, before costs", 0)
+    return arrives, paid, of_gross, of_funding
+
+
+def _arriving(
+    projected: float | None, believed: Mapping[str, Any] | None, name: str, alone: str, decimals: int
+) -> tuple[float | None, str]:
+    """Return what of a projection can be counted on, and of how much it is which share."""
     if believed is None:
-        return gross, funding, "projected, before costs"
-    of_gross, of_funding = show.finite(believed["gross_share"]), show.finite(believed["funding_share"])
-    arrives = None if of_gross is None or gross is None else of_gross * gross
-    paid = None if of_funding is None or funding is None else of_funding * funding
-    return arrives, paid, f"{show.share(of_gross)} of {show.number(gross, 0)} bps"
+        return projected, alone
+    share = show.finite(believed[name])
+    arrives = None if share is None or projected is None else share * projected
+    return arrives, f"{show.share(share)} of {show.number(projected, decimals)} bps"
 
 
 def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:

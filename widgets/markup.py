@@ -224,7 +224,7 @@ def _runner_html(row: RunnerView) -> str:
 def _carry_html(view: PageView) -> str:
     if not view.carry:
         return ""
-    columns = ("Pair", "Sides", "Funding, bps", "Costs, bps", "Net edge, bps", "Above, 90 %", "Why not")
+    columns = ("Pair", "Sides", "Projected funding, bps", "Costs, bps", "Net edge, bps", "Above, 90 %", "Why not")
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = "".join(_carry_row_html(row) for row in view.carry)
     return (
@@ -234,11 +234,12 @@ def _carry_html(view: PageView) -> str:
 
 
 def _carry_row_html(row: CarryView) -> str:
+    note = f" <small>{escape(row.edge_note)}</small>" if row.edge_note else ""
     return (
         f"{_row_head_html(row)}"
-        f'<td data-label="Funding" class="hlp-num">{escape(row.funding)}</td>'
+        f'<td data-label="Projected funding" class="hlp-num">{escape(row.funding)}</td>'
         f'<td data-label="Costs" class="hlp-num">{escape(row.costs)}</td>'
-        f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}</td>'
+        f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}{note}</td>'
         f'<td data-label="Above, 90 %" class="hlp-num">{escape(row.bound)}</td>'
         f'<td data-label="Why not" class="hlp-why-not">{escape(row.why)}</td></tr>'
     )

@@ -135,7 +135,7 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
         notices=notices,
         card=card,
         runners=tuple(_runner(row, shown, calibrated=calibrated) for row in others[:10]),
-        carry=tuple(_carry(row, shown) for row in payload["carry"]),
+        carry=tuple(_carry(row, shown, calibrated=calibrated) for row in payload["carry"]),
         selection_lost=lost,
     )
 
@@ -219,7 +219,7 @@ def _runner(row: Mapping[str, Any], shown: str, *, calibrated: bool) -> RunnerVi
         sides=f"{sides[row['side_y']]} / {sides[row['side_x']]}",
         z=show.signed(row["zscore"], 2),
         edge=show.signed(net),
-        edge_note="projected" if calibrated and believed is None else "",
+        edge_note=_edge_note(net, believed, calibrated),
         edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
         p_value=show.probability(row["p_value"]),
         half_life=show.hours(row["half_life_hours"]),
@@ -228,7 +228,12 @@ def _runner(row: Mapping[str, Any], shown: str, *, calibrated: bool) -> RunnerVi
     )
 
 
-def _carry(row: Mapping[str, Any], shown: str) -> CarryView:
+def _edge_note(net: float | None, believed: object, calibrated: bool) -> str:
+    """Tell a projection from the believed edges that it stands beside."""
+    return "projected" if calibrated and believed is None and net is not None else ""
+
+
+def _carry(row: Mapping[str, Any], shown: str, *, calibrated: bool) -> CarryView:
     net, believed, misses = expected_bps(row), row["believed"], row["misses"]
     key, costs = pair_key(row), [show.finite(row[name]) for name in ("fee_bps", "slippage_bps")]
     return CarryView(
@@ -238,6 +243,7 @@ def _carry(row: Mapping[str, Any], shown: str) -> CarryView:
         funding=show.signed(row["funding_bps"]),
         costs=show.UNKNOWN if costs[0] is None or costs[1] is None else show.number(costs[0] + costs[1], 1),
         edge=show.signed(net),
+        edge_note=_edge_note(net, believed, calibrated),
         edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
         bound=show.UNKNOWN if believed is None else show.signed(believed["lower_net_bps"]),
         why=show.text(misses[0]) if misses else "Qualifies.",
@@ -272,8 +278,11 @@ def _luck_of_best(best: Mapping[str, Any] | None) -> str:
 
 
 def _belief(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    model = payload["edge_model"]
-    return (show.text(model["text"]), *(_model_history(one) for one in model["history"]))
+    model, bar = payload["edge_model"], payload["bar"]
+    lines = (show.text(model["text"]), *(_model_history(one) for one in model["history"]))
+    if model["history"] and bar is not None and not payload["verdict"]["calibrated"]:
+        return (*lines, f"The {_close(bar)} was screened before there was this model: it counts from the next one on.")
+    return lines
 
 
 def _model_history(model: Mapping[str, Any]) -> str:

@@ -71,6 +71,7 @@ class CarryView:
     funding: str
     costs: str
     edge: str
+    edge_note: str
     edge_kind: Literal["gain", "loss", "unknown"]
     bound: str
     why: str

@@ -79,8 +79,12 @@ class Marker:
         return sorted(found, key=attrgetter("closed_ms", "rule"))
 
     def _of_settings(self, unmarked: Sequence[Unmarked], now: pd.Timestamp, since: pd.Timestamp) -> list[Came]:
-        settings = _options(ScreenSettings, unmarked[0].asked["settings"])
-        costs = _options(CostModel, unmarked[0].asked["costs"])
+        try:
+            settings = _options(ScreenSettings, unmarked[0].asked["settings"])
+            costs = _options(CostModel, unmarked[0].asked["costs"])
+        except InputError as error:  # of an earlier version, which allowed them: they must not stop the others
+            log.warning("%d pairs that were named by other rules cannot be marked: %s", len(unmarked), error)
+            return []
         hold = longest_hold(horizon_hours=settings.horizon_hours, bar_hours=settings.bar_hours)
         rows = _thawed(unmarked)
         outcomes = self._realised(rows, settings, costs, now)

@@ -35,7 +35,8 @@ def screen_once(
 ) -> ScreenResult:
     """Screen every pair at the last closed bar with these settings, on the running engine's data and by its model.
 
-    An engine is started if none runs; `note` gets a line when there is something to wait for or to know.
+    Pairs of perpetuals only: spot is screened by the engine alone. An engine is started if none runs; `note` gets a
+    line when there is something to wait for or to know, as where the engine has spot.
 
     Raises
     ------
@@ -49,6 +50,8 @@ def screen_once(
         payload = wait_until_ready(client, note=note)
         if payload["market"]["fallback"]:
             note(f"! {payload['market']['fallback']}")
+        if payload.get("carry"):
+            note("! only pairs of perpetuals are screened here: the engine holds spot against them too, see the page")
         bar = payload["bar"]
         if bar is None:
             raise EngineError(payload["verdict"]["text"])

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5.0
 # Marked in one step: 500 trades take a tenth of a second, in a thread.
 AT_ONCE = 500
+# Ten thousand bars are summed up in a second: what is summed up for ever must not take more and more of the processor.
+RESTS_TIMES = 20.0
 
 
 class Scorecard:
@@ -76,6 +78,8 @@ class Scorecard:
         # Market times: since when this engine looks, and when the last round of looking began.
         self._since: pd.Timestamp | None = None
         self._round: pd.Timestamp | None = None
+        # Whether what is shown is behind what is stored, and the wall times of the last sum: its end, and its length.
+        self._behind, self._summed_at, self._summed_in = True, 0.0, 0.0
         self._next: tuple[int, str] | None = None  # the last row that the round has looked at; None between rounds
 
     @property
@@ -107,14 +111,14 @@ class Scorecard:
         now = self._state.market_time(self._clock())
         if now is None:
             return
-        is_first = self._since is None
         self._since = now if self._since is None else self._since
         try:
             changed = await asyncio.to_thread(self.write) if self._waiting else False
             if came or self._next is not None or self._round is None or not abs(now - self._round) < self._bar:
                 changed |= await asyncio.to_thread(self._mark, now)
-            if changed or is_first:
-                self._state.track_record = await asyncio.to_thread(self._summed_up)
+            self._behind |= changed
+            if self._behind and not 0 <= self._clock() - self._summed_at < RESTS_TIMES * self._summed_in:
+                await self._sum_up()
         except StoreError as error:
             text = f"{error}. The page goes on; answers of bars that wait in memory: {self.waiting}"
             self._state.problems.report("scorecard", text)
@@ -155,8 +159,14 @@ class Scorecard:
             log.info("marked %d pairs that were named", marked)
         return marked > 0
 
+    async def _sum_up(self) -> None:
+        began = self._clock()
+        self._state.track_record = await asyncio.to_thread(self._summed_up)
+        self._behind, self._summed_at = False, self._clock()
+        self._summed_in = max(0.0, self._summed_at - began)
+
     def _summed_up(self) -> Any:
-        return track_record(board_of(read_scorecard(self._file.path)))
+        return track_record(board_of(read_scorecard(self._file.path, signals=False)))
 
 
 def board_of(rows: pd.DataFrame) -> Scoreboard:

@@ -143,7 +143,7 @@ class EngineSource:
         ExchangeError
             If nothing is known yet.
         """
-        return track_record(board_of(read_scorecard(self._opened().scorecard.path)))
+        return track_record(board_of(read_scorecard(self._opened().scorecard.path, signals=False)))
 
     def scorecard_rows(self, *, since: str | None) -> bytes:
         """Return every answer of a closed bar and its outcome as Parquet, oldest first.

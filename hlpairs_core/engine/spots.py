@@ -18,6 +18,8 @@ __all__ = ["SpotCandles", "Spots"]
 
 # New spot pairs are rare.
 MATCHED_SECONDS = 6 * 3600.0
+# So long the screen of the perpetuals waits for them: their candles of a bar weigh a quarter of a minute's budget.
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,8 @@ class Spots:
     ----------
     matches : tuple of SpotMatch
         Of the newest answer; none before the first.
+    patience_seconds : float
+        How long `gather` takes at most, of real time.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Spots:
         self._ingest = Ingest(self._client, history)
         self._matched_at: float | None = None
         self.matches: tuple[SpotMatch, ...] = ()
+        self.patience_seconds = PATIENCE_SECONDS
 
     def coins(self) -> list[str]:
         """Return the matched spot pairs, by their names on the wire."""
@@ -81,14 +86,26 @@ class Spots:
         if not self._known:
             return
         try:
+            async with asyncio.timeout(self.patience_seconds):
+                trouble = await self._gather(last)
+        except TimeoutError:
+            trouble = (
+                f"spot pairs were not fetched within {self.patience_seconds:g} s: screened without what is missing"
+            )
+        self._state.problems.report("spot", trouble)
+
+    async def _gather(self, last: pd.Timestamp) -> str | None:
+        """Return what did not come. Pairs that were known before are gathered, whether they can be matched anew."""
+        troubles = []
+        try:
             await self._match()
         except ExchangeError as error:
-            self._state.problems.report("spot", f"which spot pairs there are is not known: {error}")
-            return
+            troubles.append(f"which spot pairs there are is not known: {error}")
         failed = await self._ingest.candles(self.coins(), self._first_bar(last), last)
-        names = ", ".join(list(failed)[:5])
-        text = f"{len(failed)} of {len(self.matches)} spot pairs could not be fetched ({names})"
-        self._state.problems.report("spot", text if failed else None)
+        if failed:
+            names = ", ".join(list(failed)[:5])
+            troubles.append(f"{len(failed)} of {len(self.matches)} spot pairs could not be fetched ({names})")
+        return "; ".join(troubles) or None
 
     async def read(self, last: pd.Timestamp) -> SpotCandles | None:
         """Return the pairs that have a candle of the bar that opened at `last`; None where there is none."""

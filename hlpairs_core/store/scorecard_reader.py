@@ -35,6 +35,10 @@ SCORECARD_COLUMNS = (
     "unknown", "interval", "horizon_hours", "settings", "signal",
 )  # fmt: skip
 """Columns of `read_scorecard`."""
+_READ = (
+    "asked", "rule", "text", *_PAIR, "exit_reason", "unknown", "hold_hours", *_FLAGS, *_EXPECTED, *_TIMES.values(),
+    *_AMOUNTS.values(),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class ScorecardReport:
     bytes: int
 
 
-def read_scorecard(path: Path | str, *, since: pd.Timestamp | None = None) -> pd.DataFrame:
+def read_scorecard(path: Path | str, *, since: pd.Timestamp | None = None, signals: bool = True) -> pd.DataFrame:
     """Return all that was said of closed bars and what came of it, oldest first.
 
     Parameters
@@ -70,6 +74,8 @@ def read_scorecard(path: Path | str, *, since: pd.Timestamp | None = None) -> pd
         ``<data folder>/<market>/scorecard.sqlite``.
     since : pandas.Timestamp, optional
         With a time zone: only bars that closed then or later.
+    signals : bool
+        Whether to read the frozen rows, nine tenths of the file; else ``signal`` says ``{}`` where there is one.
 
     Returns
     -------
@@ -93,7 +99,8 @@ def read_scorecard(path: Path | str, *, since: pd.Timestamp | None = None) -> pd
         If the file cannot be read, or is of a newer version.
     """
     since_ms = -(2**62) if since is None else to_ms(since)
-    query = "SELECT * FROM said WHERE closed_ms >= ? ORDER BY closed_ms, rule"
+    signal = "signal" if signals else "iif(signal IS NULL, NULL, '{}') AS signal"
+    query = f"SELECT {', '.join(_READ)}, {signal} FROM said WHERE closed_ms >= ? ORDER BY closed_ms, rule"  # noqa: S608
     path = Path(path)
     with reading(path, SCORECARD_SCHEMA.what) as database:
         check_version(database, path, SCORECARD_SCHEMA)

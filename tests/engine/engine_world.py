@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import inspect
 import json
 import math
 import time
@@ -46,7 +47,8 @@ class FullDisk(DiskFiles):
 class Wire(httpx.AsyncBaseTransport):
     """The way to the exchange.
 
-    `fault` may answer in its place (text: with the exchange's own headers; None lets the request pass), `edit` may
+    `fault` may answer in its place (text: with the exchange's own headers; None lets the request pass; what it has to
+    wait for is waited for), `edit` may
     change the request's JSON and `change` the answer's, and `address` leads to another exchange. `asked` has every
     request.
     """
@@ -63,6 +65,8 @@ class Wire(httpx.AsyncBaseTransport):
         body = json.loads(request.content)
         self.asked.append(body)
         answer = self.fault(body)
+        if inspect.isawaitable(answer):
+            answer = await answer
         if isinstance(answer, httpx.Response):
             return answer
         self.edit(body)

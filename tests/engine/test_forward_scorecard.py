@@ -115,9 +115,9 @@ class Book:
             sleep=lambda _: asyncio.sleep(0),
         )
 
-    def say(self, rows: pd.DataFrame, rule: str = "answer") -> None:
+    def say(self, rows: pd.DataFrame, rule: str = "answer", **settings) -> None:
         """Store what was said, as if these had been answers at their bars."""
-        asked = {"settings": asdict(SETTINGS), "costs": asdict(COSTS)}
+        asked = {"settings": asdict(SETTINGS) | settings, "costs": asdict(COSTS)}
         for _, row in rows[["kind", *rows.loc[:, "signal_time":"is_top"]]].iterrows():
             closed_ms = int(row["signal_time"].timestamp() * 1000)
             model = {"mean_net_bps": 20.0, "raw_net_bps": row["expected_net_bps"]}
@@ -351,6 +351,40 @@ async def test_a_round_that_is_too_long_for_one_step_goes_on_in_the_next(make_bo
     counts = [int((await book.look(end))["marked_at"].notna().sum()) for _ in range(len(walked) // 7 + 1)]
     assert counts == sorted(counts)
     assert (counts[0] <= 7, counts[-1]) == (True, ended.sum())
+
+
+async def test_pairs_of_settings_that_are_no_longer_allowed_do_not_stop_the_others(make_book, market, walked):
+    book = make_book(*market)
+    book.say(walked[:5], window=-1)
+    book.say(walked[5:20])
+    read = await book.look(START + 140 * HOUR)
+    assert not read["marked_at"][:5].notna().any()
+    assert read["marked_at"][5:].notna().any()
+    assert book.state.problems.all() == []
+
+
+async def test_summing_up_takes_a_twentieth_of_the_time_at_most(make_book, market, walked):
+    """Rows are kept for ever: one day summing them up takes longer than a bar."""
+    book, now = make_book(*market), [0.0]
+    book.state.stamp = MarketStamp("replay", "replay-x", 1.0, START + 140 * HOUR, 0.0)
+
+    class Slow(Scorecard):
+        def _summed_up(self):
+            now[0] += 10.0
+            return super()._summed_up()
+
+    marker = Marker(book.history, set, tuple)
+    slow = Slow(book.file, marker, state=book.state, bar=HOUR, clock=lambda: now[0], sleep=lambda _: asyncio.sleep(0))
+    sums = []
+    for place in range(60):
+        book.say(walked[place : place + 1])
+        slow._next = (0, "")  # so that each step looks, and marks what was said just now
+        await slow.step()
+        now[0] += 5.0
+        if book.state.track_record not in sums:
+            sums.append(book.state.track_record)
+    assert len(sums) == 1 + 60 * 5 // 205
+    assert sums[-1]["calibrated"]["said"] > 1
 
 
 @pytest.fixture(scope="module")

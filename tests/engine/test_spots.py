@@ -1,5 +1,6 @@
 """Spot pairs in the live engine: matched, fetched, screened with the perpetuals, shown in both directions."""
 
+import asyncio
 import json
 from io import BytesIO
 
@@ -64,6 +65,39 @@ async def test_a_screen_does_not_fail_for_spot_that_does_not_come(spotted, lost)
     payload = await screened(spotted)
     assert "@142" in [row["y"] for row in payload["carry"]]
     assert not any(problem["source"] == "spot" for problem in payload["problems"])
+
+
+async def test_the_perpetuals_do_not_wait_for_spot_that_never_answers(spotted):
+    def hangs(request):
+        return asyncio.Event().wait() if request.get("req", {}).get("coin") == "@142" else None
+
+    spotted.wire.fault, spotted.engine.spots.patience_seconds = hangs, 0.3
+    async with asyncio.timeout(60):
+        payload = await screened(spotted)
+    assert payload["phase"] == "ready"
+    assert "@142" not in [row["y"] for row in payload["carry"]]
+    (problem,) = [problem for problem in payload["problems"] if problem["source"] == "spot"]
+    assert "not all spot was fetched within 0.3 s: screened without what is missing" in problem["text"]
+
+
+async def test_an_answer_does_not_wait_for_books_that_never_come(spotted):
+    spotted.wire.fault = lambda request: asyncio.Event().wait() if request["type"] == "l2Book" else None
+    spotted.selector.patience_seconds = 0.1
+    async with asyncio.timeout(60):
+        payload = await screened(spotted)
+    assert payload["phase"] == "ready"
+    assert {row["slippage_source"] for row in payload["carry"]} == {"model"}
+
+
+async def test_spot_that_is_matched_is_screened_also_while_it_cannot_be_matched_anew(spotted):
+    await screened(spotted)
+    spotted.wire.fault = lambda request: httpx.Response(500) if request["type"] == "spotMeta" else None
+    for _ in range(7):  # hours: by then the match is old
+        spotted.pass_hour()
+    payload = await screened(spotted)
+    assert "@142" in [row["y"] for row in payload["carry"]]
+    (problem,) = [problem for problem in payload["problems"] if problem["source"] == "spot"]
+    assert "which spot pairs there are is not known" in problem["text"]
 
 
 async def test_a_token_that_only_bears_the_name_is_not_matched(spotted):

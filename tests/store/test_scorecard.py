@@ -220,3 +220,12 @@ def test_the_report_counts_bars_pairs_and_outcomes(file: ScorecardFile, path: Pa
     assert (report.bars, report.named, report.marked) == (3, 3, 1)
     assert (report.first_closed_ms, report.last_closed_ms) == (said(0).closed_ms, said(2).closed_ms)
     assert report.bytes > 4096
+
+
+def test_all_but_the_frozen_rows_is_read_without_them(file: ScorecardFile, path: Path) -> None:
+    for hour in range(3):
+        file.add([said(hour, mean_net_bps=1.0 + hour), none(hour, "raw")])
+    file.mark([came(0, net_bps=27.0, exit_reason="reverted", exit_ms=said(5).closed_ms)])
+    whole, light = read_scorecard(path), read_scorecard(path, signals=False)
+    pd.testing.assert_frame_equal(light.drop(columns="signal"), whole.drop(columns="signal"))
+    assert light["signal"].tolist() == ["{}", ""] * 3

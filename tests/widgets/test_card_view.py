@@ -116,6 +116,9 @@ def test_a_believed_edge_goes_before_the_projection_with_its_bound_and_the_fall_
     assert card.calibrated
     assert [step.value for step in card.steps] == ["+25.6", "−9.0", "−6.1", "0.0", "+10.5"]
     assert card.steps[0].note == "50% of 51 bps"
+    assert card.steps[3].note == "0.0% of 0.9 bps", (
+        "the fall shows what is counted on, a fact beside it the rate of now"
+    )
     assert card.steps[-2].stop == pytest.approx(card.steps[-1].stop)
 
 
@@ -158,4 +161,5 @@ def test_a_card_of_spot_says_nothing_that_only_a_test_has():
     assert {fact.label: fact.value for fact in short.facts}["Liquidation"] == "−100% / —"
     assert [step.label for step in long.steps] == ["Basis", "Fees", "Slippage", "Funding", "Net edge"]
     assert [step.value for step in long.steps] == ["0.0", "−11.5", "−2.1", "+9.3", "−4.3"]
+    assert long.steps[3].note == "projected, over the hold"
     assert long.axis.state == "spot is held for its funding, whatever the prices do"
