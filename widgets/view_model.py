@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from hlpairs_core.wording import by_luck
 from widgets import formatting as show
-from widgets.card_view import card_view, expected_bps, leg_name, pair_key
-from widgets.views import CarryView, Face, FunnelView, MarketView, Notice, PageView, Progress, RecordView, RunnerView
+from widgets.belief_view import belief_lines, record_views
+from widgets.card_view import card_view, leg_name, pair_key
+from widgets.facts import expected_bps
+from widgets.views import CarryView, Face, FunnelView, MarketView, Notice, PageView, Progress, RunnerView
 
 __all__ = ["STALE_AFTER_SECONDS", "connecting_view", "held_view", "page_view", "wrong_view"]
 
@@ -89,8 +91,8 @@ def page_view(payload: Mapping[str, Any], *, selected: str | None = None) -> Pag
         context=_context(payload),
         notices=tuple(_problem(problem) for problem in payload["problems"]),
         funnel=_funnel(payload["funnel"], payload.get("luck")),
-        belief=_belief(payload),
-        record=_record(payload["track_record"]),
+        belief=belief_lines(payload, close=None if payload["bar"] is None else _close(payload["bar"])),
+        record=record_views(payload["track_record"]),
         footnotes=_footnotes(payload),
         message_age=age,
     )
@@ -274,48 +276,6 @@ def _luck_of_best(best: Mapping[str, Any] | None) -> str:
         "Among as many pairs that only move alike, none of them cointegrated, "
         f"the best one looks as good {show.share(best['chance'])} of the time "
         f"({show.count(best['screens'])} null screens)."
-    )
-
-
-def _belief(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    model, bar = payload["edge_model"], payload["bar"]
-    lines = (show.text(model["text"]), *(_model_history(one) for one in model["history"]))
-    if model["history"] and bar is not None and not payload["verdict"]["calibrated"]:
-        return (*lines, f"The {_close(bar)} was screened before there was this model: it counts from the next one on.")
-    return lines
-
-
-def _model_history(model: Mapping[str, Any]) -> str:
-    kind = {"perp_perp": "Pairs of perpetuals", "spot_perp": "Spot against perpetuals"}[model["kind"]]
-    fitted, form = f"{kind}, {show.count(model['trades'])} past trades", show.text(model["form"])
-    arrived = show.finite(model["arrived"])
-    if not model["choices"] or arrived is None:
-        return f"{fitted}: nothing of what the screen projects was found to arrive ({form})."
-    return (
-        f"{fitted}, by {form}. The {show.count(model['choices'])} that it would have named unseen brought "
-        f"{show.number(arrived)} ± {show.number(model['arrived_error'])} of what was expected of them."
-    )
-
-
-def _record(record: Mapping[str, Any] | None) -> tuple[RecordView, ...]:
-    if record is None:
-        return ()
-    rules = (("calibrated", "Calibrated answers"), ("raw", "Projections taken at their word"))
-    return tuple(_of_rule(name, record[key]) for key, name in rules if record[key]["bars"])
-
-
-def _of_rule(name: str, said: Mapping[str, Any]) -> RecordView:
-    trades = said["trades"]
-    return RecordView(
-        rule=name,
-        bars=show.count(said["bars"]),
-        named=show.count(said["said"]),
-        open=show.count(said["open"]),
-        trades=show.count(trades["n"]),
-        expected=show.signed(trades["mean_expected_bps"]),
-        realised=show.signed(trades["mean_realised_bps"]),
-        worst=show.signed(trades["worst_realised_bps"]),
-        gains=show.share(trades["gain_share"]),
     )
 
 
