@@ -13,7 +13,8 @@ def rank(candidates: pd.DataFrame, in_question: BoolArray) -> pd.DataFrame:
     """Sort pairs, best first: qualifying ones by net edge, then those in question by net edge, the rest by p.
 
     In question are cointegrated pairs, and spot that can be traded. The net edge is the calibrated mean where a model
-    was asked; those of which it knows something come before others in question. Unknown numbers come last, ties go by name.
+    was asked; those of which it knows something come before others in question. Unknown numbers come last, ties go by
+    name.
     """
     asked = candidates["calibrated"].to_numpy(dtype=bool)
     net = np.where(asked, candidates["mean_net_bps"], candidates["net_edge_bps"]).astype(np.float64)
