@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from hlpairs_core.engine.history import History
+from hlpairs_core.engine.history import History, Range
 from hlpairs_core.engine.ingest import Ingest
 from hlpairs_core.engine.state import State
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import HyperliquidClient, Priority
+from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market import KNOWN_SPOT, KnownSpot, SpotMatch, match_spot
+from hlpairs_core.screening.carry_funding import WINDOW_HOURS
 
 __all__ = ["SpotCandles", "Spots"]
 
 # New spot pairs are rare.
 MATCHED_SECONDS = 6 * 3600.0
-# So long the screen of the perpetuals waits for them: their candles of a bar weigh a quarter of a minute's budget.
+# So long the screen of the perpetuals waits for them: their candles and funding of a bar weigh half a minute's budget.
 PATIENCE_SECONDS = 30.0
 
 
@@ -79,7 +81,9 @@ class Spots:
         return [one.coin for one in self.matches]
 
     async def gather(self, last: pd.Timestamp) -> None:
-        """Bring in what is missing up to the bar that opened at `last`; what does not come is told, and waited for.
+        """Bring in what is missing up to the bar that opened at `last`: candles of spot, and funding of its perpetuals.
+
+        That is all they earn: were it left to the backfill, a bar's answer would hang on how far that has come.
 
         A screen does not fail for it: it has no candidates of the pairs whose candle of the bar is not there.
         """
@@ -102,10 +106,17 @@ class Spots:
         except ExchangeError as error:
             troubles.append(f"which spot pairs there are is not known: {error}")
         failed = await self._ingest.candles(self.coins(), self._first_bar(last), last)
+        failed |= await self._ingest.funding({one.perp: None for one in self.matches}, *self._hours(last))
         if failed:
             names = ", ".join(list(failed)[:5])
-            troubles.append(f"{len(failed)} of {len(self.matches)} spot pairs could not be fetched ({names})")
+            troubles.append(f"of {len(failed)} coins what spot pairs need could not be fetched ({names})")
         return "; ".join(troubles) or None
+
+    def _hours(self, last: pd.Timestamp) -> Range:
+        """Return the first and the last hour whose funding tells what to expect at the close of a bar."""
+        closed_at = last + interval_duration(self._history.interval)
+        newest = (closed_at - pd.Timedelta(milliseconds=1)).floor("h")
+        return newest - pd.Timedelta(hours=WINDOW_HOURS), newest
 
     async def read(self, last: pd.Timestamp) -> SpotCandles | None:
         """Return the pairs that have a candle of the bar that opened at `last`; None where there is none."""
