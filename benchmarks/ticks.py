@@ -37,7 +37,7 @@ from hlpairs_core.engine.state import State
 from hlpairs_core.exchange import HyperliquidClient, QuoteEvent, Subscription, WeightBudget
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.simulation import SimulatedExchange, synthetic_market
-from hlpairs_core.store import Journal, Screens
+from hlpairs_core.store import Journal, ScorecardFile, Screens
 
 N_COINS, TICKS_A_SECOND, SECONDS = 190, 10, 30.0
 
@@ -125,6 +125,8 @@ async def _measure() -> Report:
         stack.callback(journal.close)
         screens = Screens(folder / "screens.sqlite", time.time)
         stack.callback(screens.close)
+        scorecard = ScorecardFile(folder / "scorecard.sqlite", time.time)
+        stack.callback(scorecard.close)
         refitter = Refitter(lambda: ThreadPoolExecutor(1))
         stack.callback(refitter.close)
         around = Surroundings(
@@ -133,6 +135,7 @@ async def _measure() -> Report:
             history=History(folder / client.stamp.name, "1h"),
             journal=journal,
             screens=screens,
+            scorecard=scorecard,
             state=state,
             hub=hub,
             metrics=metrics,

@@ -1,4 +1,4 @@
-"""The command line: ``hlpairs dashboard | engine | simulate | backfill | screen | history | store | backup`` and more.
+"""The command line: ``hlpairs dashboard | engine | simulate | screen | history | scorecard | store | backup`` and more.
 
 Each command imports what it needs when it runs, so that ``--help`` answers at once.
 """
@@ -294,6 +294,37 @@ def history(
     screens = screens_of(load_settings(data_dir=data_dir).data_dir, market)
     past = screens.pair(y, x, since=None if since is None else as_utc(since, "--since")).tail(rows)
     click.echo(json.dumps(history_json(past), allow_nan=False) if as_json else history_text(past))
+
+
+@main.command()
+@_data
+@click.option("--market", metavar="NAME", help="as `hlpairs store` names it; needed where several have a scorecard")
+@click.option("--since", metavar="TIME", help="only bars that closed then or later, such as 2025-06-01T00:00Z")
+@click.option("--rows", type=click.IntRange(1), default=10, show_default=True, help="newest rows to print")
+@click.option("--csv", "csv", type=click.Path(path_type=Path), help="also write every row to this file")
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of tables")
+def scorecard(
+    data_dir: Path | None, market: str | None, since: str | None, rows: int, csv: Path | None, as_json: bool
+) -> None:
+    """Hold every answer of a closed bar that the engine gave here against what came of it; it may go on meanwhile.
+
+    Example: hlpairs scorecard --market mainnet --csv said.csv
+    """
+    from hlpairs_core.engine.scorecard import board_of
+    from hlpairs_core.engine.scorecard_report import scorecard_text, track_record
+    from hlpairs_core.market import as_utc
+    from hlpairs_core.settings import load_settings
+    from hlpairs_core.store import read_scorecard
+    from hlpairs_core.store.files import store_errors
+    from hlpairs_core.store.markets import SCORECARD, market_with
+
+    path = market_with(load_settings(data_dir=data_dir).data_dir, market, SCORECARD, "a scorecard") / SCORECARD
+    said = read_scorecard(path, since=None if since is None else as_utc(since, "--since"))
+    if csv is not None:
+        with store_errors(csv.parent):
+            said.to_csv(csv, index=False)
+    board = board_of(said)
+    click.echo(json.dumps(track_record(board), allow_nan=False) if as_json else scorecard_text(board, said.tail(rows)))
 
 
 @main.command()

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from hlpairs_core.cli import main
 
 COMMANDS = (
-    *("dashboard", "engine", "simulate", "backfill", "screen", "history"),
+    *("dashboard", "engine", "simulate", "backfill", "screen", "history", "scorecard"),
     *("record", "store", "backup", "restore", "doctor"),
 )
 

@@ -49,6 +49,15 @@ def test_only_the_headers_that_name_the_market_are_kept(tmp_path: Path) -> None:
     assert dict(event.headers) == {"x-hlpairs-time": "1735689600000"}
 
 
+def test_what_was_asked_about_an_account_is_not_kept(tmp_path: Path) -> None:
+    writer = written(tmp_path / "s")
+    told = {"sent_at": 1000.1, "received_at": 1000.2, "status": 200, "headers": {}, "reply": b'{"dailyUserVlm":[]}'}
+    writer.answered({"type": "userFees", "user": "0x" + "5a" * 20}, **told)
+    writer.answered(BODY, **told)
+    writer.close()
+    assert [event.body for event in read_session(tmp_path / "s").events()] == [BODY]
+
+
 @given(frames=st.lists(st.text(max_size=40), max_size=30), replies=st.lists(st.binary(max_size=40), max_size=5))
 def test_any_text_and_any_bytes_come_back_unchanged(tmp_path_factory, frames, replies) -> None:
     folder = tmp_path_factory.mktemp("session") / "s"

@@ -3,17 +3,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from widgets import formatting as show
+from widgets.facts import Fact, expected_bps, pair_facts
 
 __all__ = [
     "Axis",
     "CardView",
-    "Fact",
     "Leg",
     "Role",
     "Sparkline",
     "Step",
     "card_view",
-    "expected_bps",
     "leg_name",
     "pair_key",
 ]
@@ -66,15 +65,6 @@ class Step:
     kind: Literal["total", "gain", "cost", "net"]
     start: float | None
     stop: float | None
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One number with its name; `hint` says what it is in a sentence."""
-
-    label: str
-    value: str
-    hint: str
 
 
 @dataclass(frozen=True)
@@ -160,34 +150,16 @@ def card_view(row: Mapping[str, Any], settings: Mapping[str, Any], *, role: Role
         misses=tuple(show.text(miss) for miss in row["misses"]),
         axis=_axis(row, settings),
         steps=_steps(row),
-        facts=_belief(believed) + _facts(row),
+        facts=pair_facts(row),
         sparkline=_sparkline(row["sparkline"], settings),
     )
-
-
-def expected_bps(row: Mapping[str, Any]) -> float | None:
-    """Return the net edge to show: the believed mean where a model was asked, else the projection."""
-    believed = row["believed"]
-    return show.finite(row["net_edge_bps"] if believed is None else believed["mean_net_bps"])
 
 
 def _bound(believed: Mapping[str, Any]) -> str:
     lower = show.signed(believed["lower_net_bps"])
     if lower == show.UNKNOWN:
-        return "nothing was learned that would bound it from below"
+        return "no bound: nothing has been learned that would give one"
     return f"above {lower} bps with 90 %"
-
-
-def _belief(believed: Mapping[str, Any] | None) -> tuple[Fact, ...]:
-    if believed is None:
-        return ()
-    low, high = show.signed(believed["low_net_bps"]), show.signed(believed["high_net_bps"])
-    return (
-        Fact("One trade, 90 %", f"{low} to {high}", "Range of this single trade's net, bps of gross notional."),
-        Fact("Chance of a gain", show.share(believed["gain_probability"]), "That this single trade ends above 0."),
-        Fact("Worst 5 %, mean", show.signed(believed["worst_net_bps"]), "Mean net of the worst 5 % of such trades."),
-        Fact("Deviation", show.number(believed["deviation_bps"], 1), "Standard deviation of such a trade's net, bps."),
-    )
 
 
 def _leg(row: Mapping[str, Any], which: Literal["y", "x"]) -> Leg:
@@ -233,10 +205,10 @@ def _threshold(settings: Mapping[str, Any], name: str) -> float:
 
 def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
     source = {"book": "from the order book", "model": "from the model"}[row["slippage_source"]]
-    gross, funding, note = _income(row)
+    gross, funding, note, of_funding = _income(row)
     fee, slippage = show.finite(row["fee_bps"]), show.finite(row["slippage_bps"])
     changes = (-fee if fee is not None else None, -slippage if slippage is not None else None, funding)
-    names = (("Fees", "four legs, taker"), ("Slippage", source), ("Funding", "over the hold"))
+    names = (("Fees", "four legs, taker"), ("Slippage", source), ("Funding", of_funding))
     first = "Reversion" if row["kind"] == "perp_perp" else "Basis"
     steps = [Step(first, note, show.signed(gross), "total", 0.0, gross)]
     level = gross
@@ -249,74 +221,25 @@ def _steps(row: Mapping[str, Any]) -> tuple[Step, ...]:
     return (*steps, Step("Net edge", "expected", show.signed(net), "net", 0.0, net))
 
 
-def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str]:
-    """Return reversion and funding to expect, and what the first one is."""
+def _income(row: Mapping[str, Any]) -> tuple[float | None, float | None, str, str]:
+    """Return reversion and funding to expect, and what each of them is."""
     believed, gross, funding = row["believed"], show.finite(row["gross_bps"]), show.finite(row["funding_bps"])
+    paid, of_funding = _arriving(funding, believed, "funding_share", "projected, over the hold", 1)
     if row["kind"] == "spot_perp":
-        share = 1.0 if believed is None else show.finite(believed["funding_share"])
-        return gross, None if share is None or funding is None else share * funding, "not counted on"
+        return gross, paid, "not counted on", of_funding
+    arrives, of_gross = _arriving(gross, believed, "gross_share", "projected, before costs", 0)
+    return arrives, paid, of_gross, of_funding
+
+
+def _arriving(
+    projected: float | None, believed: Mapping[str, Any] | None, name: str, alone: str, decimals: int
+) -> tuple[float | None, str]:
+    """Return what of a projection can be counted on, and of how much it is which share."""
     if believed is None:
-        return gross, funding, "projected, before costs"
-    of_gross, of_funding = show.finite(believed["gross_share"]), show.finite(believed["funding_share"])
-    arrives = None if of_gross is None or gross is None else of_gross * gross
-    paid = None if of_funding is None or funding is None else of_funding * funding
-    return arrives, paid, f"{show.share(of_gross)} of {show.number(gross, 1)} projected"
-
-
-def _facts(row: Mapping[str, Any]) -> tuple[Fact, ...]:
-    return _of_spread(row) + _of_size(row) if row["kind"] == "perp_perp" else _of_size(row)
-
-
-def _of_spread(row: Mapping[str, Any]) -> tuple[Fact, ...]:
-    return (
-        Fact("Hedge ratio β", show.number(row["beta"], 3), "Notional of the second leg per unit of the first."),
-        Fact("Half-life", show.hours(row["half_life_hours"]), "Time in which the spread's deviation halves."),
-        Fact("p value", show.probability(row["p_value"]), "Engle-Granger: chance of this under no cointegration."),
-        Fact("q value", show.probability(row["q_value"]), "Benjamini-Yekutieli: p corrected for all pairs tested."),
-        Fact("Correlation", show.signed(row["correlation"], 2), "Of the two coins' returns in the window."),
-        Fact("Break-even |z|", show.number(row["break_even_z"], 2), "From here on the reversion pays all costs."),
-        Fact("Resting orders", _resting(row), "Net edge with maker orders; how often not both are filled in a bar."),
-        Fact("Pays up to", show.usd(row["largest_size_usd"]), "Gross notional at which slippage takes the last of it."),
-    )
-
-
-def _of_size(row: Mapping[str, Any]) -> tuple[Fact, ...]:
-    return (
-        Fact("Expected hold", show.hours(row["hold_hours"]), "Time until exit that the estimate assumes."),
-        Fact("Funding", _per_hour(row["funding_bps_per_hour"]), "Received (+) or paid (−), bps of gross an hour."),
-        Fact("Capacity", show.usd(row["capacity_usd"]), "Largest gross notional within the liquidity caps."),
-        Fact("Capital", _capital(row), "Tied up at the leverage of the settings, and how much of it is margin."),
-        Fact("Liquidation", _liquidation(row), "Move of each leg's price at which the exchange closes it."),
-    )
-
-
-def _resting(row: Mapping[str, Any]) -> str:
-    net, cost = expected_bps(row), show.finite(row["maker_cost_bps"])
-    taker = [show.finite(row[name]) for name in ("fee_bps", "slippage_bps")]
-    if net is None or cost is None or taker[0] is None or taker[1] is None:
-        return show.UNKNOWN
-    return f"{show.signed(net + taker[0] + taker[1] - cost)} bps, {show.share(row['maker_unfilled'])} unfilled"
-
-
-def _capital(row: Mapping[str, Any]) -> str:
-    capital, margin = show.usd(row["capital_usd"]), show.usd(row["margin_usd"])
-    return capital if capital == margin else f"{capital}, margin {margin}"
-
-
-def _liquidation(row: Mapping[str, Any]) -> str:
-    return " / ".join(_liquidated_at(row, leg) for leg in ("y", "x"))
-
-
-def _liquidated_at(row: Mapping[str, Any], leg: Literal["y", "x"]) -> str:
-    move = show.finite(row[f"liquidation_distance_{leg}"])
-    if move is None:
-        return "never" if row["spot_leg"] == leg and row[f"side_{leg}"] == "long" else show.UNKNOWN
-    return f"{show.signed(100 * max(move, -1.0), 0)}%"
-
-
-def _per_hour(value: object) -> str:
-    shown = show.signed(value, 2)
-    return shown if shown == show.UNKNOWN else f"{shown} bps/h"
+        return projected, alone
+    share = show.finite(believed[name])
+    arrives = None if share is None or projected is None else share * projected
+    return arrives, f"{show.share(share)} of {show.number(projected, decimals)} bps"
 
 
 def _sparkline(sparkline: Mapping[str, Any], settings: Mapping[str, Any]) -> Sparkline:

@@ -4,7 +4,8 @@ from html import escape
 
 from widgets.card_view import CardView, Leg, Sparkline
 from widgets.drawing import gauge_svg, waterfall_svg
-from widgets.views import CarryView, MarketView, Notice, PageView, Progress, RunnerView
+from widgets.tables import carry_html, record_html, runners_html
+from widgets.views import MarketView, Notice, PageView, Progress
 
 __all__ = ["below_html", "body_html", "gauge_html", "head_html", "masthead_html", "notices_html", "spark_html"]
 
@@ -185,70 +186,7 @@ def below_html(view: PageView) -> str:
     """Return the runners-up, spot against perpetuals, why to believe the numbers, the funnel and the footnotes."""
     footnotes = "".join(f"<p>{escape(note)}</p>" for note in view.footnotes)
     footer = f'<footer class="hlp-footer">{footnotes}</footer>' if footnotes else ""
-    return _runners_html(view) + _carry_html(view) + _belief_html(view) + _funnel_html(view) + footer
-
-
-def _runners_html(view: PageView) -> str:
-    if not view.runners:
-        return ""
-    columns = ("Pair", "Sides", "z", "Net edge, bps", "p", "Half-life", "Why not")
-    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
-    rows = "".join(_runner_html(row) for row in view.runners)
-    return (
-        '<section class="hlp-runners" aria-labelledby="hlp-runners"><h2 id="hlp-runners" tabindex="-1">Runners-up</h2>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
-    )
-
-
-def _row_head_html(row: RunnerView | CarryView) -> str:
-    return (
-        f'<tr data-key="{escape(row.key)}" class="{"hlp-shown" if row.shown else ""}">'
-        f'<th scope="row"><button type="button" data-action="select" data-value="{escape(row.key)}" '
-        f'aria-pressed="{"true" if row.shown else "false"}">{escape(row.pair)}</button></th>'
-        f'<td data-label="Sides" class="hlp-sides">{_sides_html(row.sides)}</td>'
-    )
-
-
-def _runner_html(row: RunnerView) -> str:
-    return (
-        f"{_row_head_html(row)}"
-        f'<td data-label="z" class="hlp-num">{escape(row.z)}</td>'
-        f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}</td>'
-        f'<td data-label="p" class="hlp-num">{escape(row.p_value)}</td>'
-        f'<td data-label="Half-life" class="hlp-num">{escape(row.half_life)}</td>'
-        f'<td data-label="Why not" class="hlp-why-not">{escape(row.why)}</td></tr>'
-    )
-
-
-def _carry_html(view: PageView) -> str:
-    if not view.carry:
-        return ""
-    columns = ("Pair", "Sides", "Funding, bps", "Costs, bps", "Net edge, bps", "Above, 90 %", "Why not")
-    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
-    rows = "".join(_carry_row_html(row) for row in view.carry)
-    return (
-        '<section class="hlp-runners hlp-carry" aria-labelledby="hlp-carry"><h2 id="hlp-carry">Spot against its '
-        f"perpetual</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
-    )
-
-
-def _carry_row_html(row: CarryView) -> str:
-    return (
-        f"{_row_head_html(row)}"
-        f'<td data-label="Funding" class="hlp-num">{escape(row.funding)}</td>'
-        f'<td data-label="Costs" class="hlp-num">{escape(row.costs)}</td>'
-        f'<td data-label="Net edge" class="hlp-num hlp-edge-{row.edge_kind}">{escape(row.edge)}</td>'
-        f'<td data-label="Above, 90 %" class="hlp-num">{escape(row.bound)}</td>'
-        f'<td data-label="Why not" class="hlp-why-not">{escape(row.why)}</td></tr>'
-    )
-
-
-def _sides_html(sides: str) -> str:
-    spans = (
-        f'<span class="{"hlp-long" if "LONG" in side else "hlp-short"}">{escape(side)}</span>'
-        for side in sides.split(" / ")
-    )
-    return "<span> / </span>".join(spans)
+    return runners_html(view) + carry_html(view) + _belief_html(view) + _funnel_html(view) + footer
 
 
 def _belief_html(view: PageView) -> str:
@@ -256,8 +194,8 @@ def _belief_html(view: PageView) -> str:
         return ""
     lines = "".join(f"<p>{escape(line)}</p>" for line in view.belief)
     return (
-        '<section class="hlp-funnel hlp-belief" aria-labelledby="hlp-belief"><h2 id="hlp-belief">'
-        f"Can it be believed?</h2>{lines}</section>"
+        '<section class="hlp-runners hlp-funnel hlp-belief" aria-labelledby="hlp-belief"><h2 id="hlp-belief">'
+        f"Can it be believed?</h2>{lines}{record_html(view)}</section>"
     )
 
 

@@ -187,7 +187,10 @@ class TopPairPage:
                 view = page_view(self._payload, selected=self._selected)
             except Exception as error:  # an answer from outside the process can be anything
                 _log.warning("an answer of the engine cannot be read", exc_info=True)
-                return wrong_view(self._good, f"{type(error).__name__}: {error}")
+                reason = (
+                    f"{type(error).__name__}: {error}. If it stays so, restart the engine: it is of another version."
+                )
+                return wrong_view(self._good, reason)
             self._forget_lost_selection(view)
             self._good = view
         if self._outage is not None:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from hlpairs_core.wording import by_luck
 from widgets import formatting as show
-from widgets.card_view import card_view, expected_bps, leg_name, pair_key
+from widgets.belief_view import belief_lines, record_views
+from widgets.card_view import card_view, leg_name, pair_key
+from widgets.facts import expected_bps
 from widgets.views import CarryView, Face, FunnelView, MarketView, Notice, PageView, Progress, RunnerView
 
 __all__ = ["STALE_AFTER_SECONDS", "connecting_view", "held_view", "page_view", "wrong_view"]
@@ -89,7 +91,8 @@ def page_view(payload: Mapping[str, Any], *, selected: str | None = None) -> Pag
         context=_context(payload),
         notices=tuple(_problem(problem) for problem in payload["problems"]),
         funnel=_funnel(payload["funnel"], payload.get("luck")),
-        belief=_belief(payload),
+        belief=belief_lines(payload, close=None if payload["bar"] is None else _close(payload["bar"])),
+        record=record_views(payload["track_record"]),
         footnotes=_footnotes(payload),
         message_age=age,
     )
@@ -114,7 +117,7 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
     )
     chosen = next((row for row in (*others, *carry) if pair_key(row) == selected), None)
     lost = selected is not None and chosen is None and (answer is None or pair_key(answer) != selected)
-    settings = payload["settings"]
+    settings, calibrated = payload["settings"], bool(payload["verdict"]["calibrated"])
     card = None
     if chosen is not None:
         card = card_view(chosen, settings, role="runner")
@@ -133,8 +136,8 @@ def _ready(payload: Mapping[str, Any], frame: PageView, selected: str | None) ->
         verdict=_dated(payload["bar"], frame.verdict),
         notices=notices,
         card=card,
-        runners=tuple(_runner(row, shown) for row in others[:10]),
-        carry=tuple(_carry(row, shown) for row in payload["carry"]),
+        runners=tuple(_runner(row, shown, calibrated=calibrated) for row in others[:10]),
+        carry=tuple(_carry(row, shown, calibrated=calibrated) for row in payload["carry"]),
         selection_lost=lost,
     )
 
@@ -206,7 +209,7 @@ def _progress(loading: Mapping[str, Any] | None) -> Progress | None:
     )
 
 
-def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
+def _runner(row: Mapping[str, Any], shown: str, *, calibrated: bool) -> RunnerView:
     net, believed = expected_bps(row), row["believed"]
     signal = show.signed(row["signal_net_edge_bps"] if believed is None else believed["signal_mean_net_bps"])
     sides = {"long": "▲ LONG", "short": "▼ SHORT"}
@@ -218,6 +221,7 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
         sides=f"{sides[row['side_y']]} / {sides[row['side_x']]}",
         z=show.signed(row["zscore"], 2),
         edge=show.signed(net),
+        edge_note=_edge_note(net, believed, calibrated),
         edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
         p_value=show.probability(row["p_value"]),
         half_life=show.hours(row["half_life_hours"]),
@@ -226,7 +230,12 @@ def _runner(row: Mapping[str, Any], shown: str) -> RunnerView:
     )
 
 
-def _carry(row: Mapping[str, Any], shown: str) -> CarryView:
+def _edge_note(net: float | None, believed: object, calibrated: bool) -> str:
+    """Tell a projection from the believed edges that it stands beside."""
+    return "projected" if calibrated and believed is None and net is not None else ""
+
+
+def _carry(row: Mapping[str, Any], shown: str, *, calibrated: bool) -> CarryView:
     net, believed, misses = expected_bps(row), row["believed"], row["misses"]
     key, costs = pair_key(row), [show.finite(row[name]) for name in ("fee_bps", "slippage_bps")]
     return CarryView(
@@ -236,6 +245,7 @@ def _carry(row: Mapping[str, Any], shown: str) -> CarryView:
         funding=show.signed(row["funding_bps"]),
         costs=show.UNKNOWN if costs[0] is None or costs[1] is None else show.number(costs[0] + costs[1], 1),
         edge=show.signed(net),
+        edge_note=_edge_note(net, believed, calibrated),
         edge_kind="unknown" if net is None else "gain" if net > 0 else "loss",
         bound=show.UNKNOWN if believed is None else show.signed(believed["lower_net_bps"]),
         why=show.text(misses[0]) if misses else "Qualifies.",
@@ -267,10 +277,6 @@ def _luck_of_best(best: Mapping[str, Any] | None) -> str:
         f"the best one looks as good {show.share(best['chance'])} of the time "
         f"({show.count(best['screens'])} null screens)."
     )
-
-
-def _belief(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    return (show.text(payload["edge_model"]["text"]),)
 
 
 def _footnotes(payload: Mapping[str, Any]) -> tuple[str, ...]:

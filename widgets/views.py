@@ -5,7 +5,9 @@ from typing import Literal
 
 from widgets.card_view import CardView
 
-__all__ = ["CarryView", "Face", "FunnelView", "MarketView", "Notice", "PageView", "Progress", "RunnerView"]
+__all__ = [
+    "CarryView", "Face", "FunnelView", "MarketView", "Notice", "PageView", "Progress", "RecordView", "RunnerView",
+]  # fmt: skip
 
 Face = Literal["loading", "qualifies", "none", "empty", "stale", "disconnected", "error"]
 
@@ -51,6 +53,7 @@ class RunnerView:
     sides: str
     z: str
     edge: str
+    edge_note: str
     edge_kind: Literal["gain", "loss", "unknown"]
     p_value: str
     half_life: str
@@ -68,10 +71,26 @@ class CarryView:
     funding: str
     costs: str
     edge: str
+    edge_note: str
     edge_kind: Literal["gain", "loss", "unknown"]
     bound: str
     why: str
     shown: bool
+
+
+@dataclass(frozen=True)
+class RecordView:
+    """What one rule said here against what came of it, as texts: bps net, trades that do not overlap."""
+
+    rule: str
+    bars: str
+    named: str
+    open: str
+    trades: str
+    expected: str
+    realised: str
+    worst: str
+    gains: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,7 @@ class PageView:
     carry: tuple[CarryView, ...] = ()
     funnel: FunnelView | None = None
     belief: tuple[str, ...] = ()
+    record: tuple[RecordView, ...] = ()
     footnotes: tuple[str, ...] = ()
     message_age: float | None = None
     selection_lost: bool = False

@@ -82,11 +82,12 @@ def walk_carry(
         for bar in bars
     ]
     times = (panel.time[bars] + (panel.closed_at - panel.time[-1])).as_unit("ms")
-    rows = _rows(found, panel.coins)
+    signals = [carry_signals(one) for one in found]
+    rows = _rows(signals, panel.coins)
     outcomes = realise(rows, panel, settings=settings, costs=costs)
     return WalkForward(
         rows=pd.concat([rows, outcomes], axis=1),
-        bars=_bars(found, times, len(matches)),
+        bars=_bars(found, signals, times, len(matches)),
         settings=settings,
         costs=costs,
         candidate_p=np.nan,
@@ -95,14 +96,16 @@ def walk_carry(
     )
 
 
-def _rows(found: list[pd.DataFrame], coins: tuple[str, ...]) -> pd.DataFrame:
+def _rows(signals: list[pd.DataFrame], coins: tuple[str, ...]) -> pd.DataFrame:
     """Return the signals of all bars in order of time; names are categories, as in `walk_forward`."""
-    rows = pd.concat([carry_signals(one) for one in found], ignore_index=True)
+    rows = pd.concat(signals, ignore_index=True)
     rows = rows[[*SIGNALS, *CARRY_FEATURES, *_MORE]]
     return rows.assign(**{leg: pd.Categorical(rows[leg], categories=list(coins)) for leg in ("y", "x")})
 
 
-def _bars(found: list[pd.DataFrame], times: pd.DatetimeIndex, n_matches: int) -> pd.DataFrame:
+def _bars(
+    found: list[pd.DataFrame], signals: list[pd.DataFrame], times: pd.DatetimeIndex, n_matches: int
+) -> pd.DataFrame:
     """Count what there was at each signal bar; nothing is tested, so that luck passes nothing."""
     sound = [one["gates_failed"].map(lambda failed: "history" not in failed) for one in found]
     return pd.DataFrame(
@@ -112,7 +115,7 @@ def _bars(found: list[pd.DataFrame], times: pd.DatetimeIndex, n_matches: int) ->
             "n_pairs": n_matches,
             "n_tests": 0,
             "expected_by_luck": 0.0,
-            "n_candidates": [len(carry_signals(one)) for one in found],
+            "n_candidates": [len(one) for one in signals],
             "n_qualifying": [int(one["qualifies"].sum()) for one in found],
         }
     )[list(BARS)]

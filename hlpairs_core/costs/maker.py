@@ -9,6 +9,8 @@ from hlpairs_core.costs.model import FILLS_PER_ROUND_TRIP, CostModel
 
 __all__ = ["MakerCosts", "RestingOrders", "maker_round_trip"]
 
+_FILLS_OF_A_LEG = FILLS_PER_ROUND_TRIP / 2
+
 
 @dataclass(frozen=True, eq=False)
 class MakerCosts:
@@ -87,7 +89,7 @@ def maker_round_trip(
     buys : pair of ndarray of bool, shape (n,)
         Whether a leg is bought to open.
     slippage_bps : ndarray, shape (n,)
-        Of a taker's round trip of both legs.
+        Of a taker's round trip of both legs; a leg is taken to have its weight's share of it.
     costs : CostModel
         Fees.
 
@@ -102,7 +104,7 @@ def maker_round_trip(
         for side, done in ((buy, filled), (~buy, _filled(orders, leg, ~buy))):
             paid = np.where(done, costs.maker_fee_bps - orders.half_spread_bps, _taken(orders, leg, side, costs))
             total = total + weight * _mean(paid, known)
-            missed = missed + _mean(~done, known) / FILLS_PER_ROUND_TRIP
+            missed = missed + weight * _mean(~done, known) / _FILLS_OF_A_LEG
     return MakerCosts(total + missed * slippage_bps, _mean(~(opened[0] & opened[1]), known))
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from hlpairs_core.edge.market_record import READ_OF_RECORDS
 from hlpairs_core.edge.model import EdgeModel
 from hlpairs_core.edge.prediction import PREDICTED
+from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening import ScreenSettings
 
 __all__ = ["CalibratedEdge"]
@@ -46,7 +47,7 @@ class CalibratedEdge:
         )
 
     def check(self, settings: ScreenSettings) -> None:
-        """Refuse settings that a model was not fitted for.
+        """Refuse settings that a model was not fitted for, or that let pass what it does not know.
 
         Raises
         ------
@@ -55,6 +56,11 @@ class CalibratedEdge:
         """
         for model in self.models.values():
             model.grid.check_settings(settings)
+            if settings.p_max > model.grid.p_max:  # NaN, of a kind without a test, is no limit
+                raise InputError(
+                    f"it knows pairs with p of at most {model.grid.p_max:g} and the settings' p_max is "
+                    f"{settings.p_max:g}: lower it, or fit a model on pairs up to there"
+                )
 
     def predict(self, rows: pd.DataFrame, *, settings: ScreenSettings) -> pd.DataFrame:
         """Say what candidates are expected to bring, as `EdgeModel.predict`; unknown (NaN) for a kind without a model.

@@ -89,17 +89,19 @@ def nested_optimisation(
 
     Notes
     -----
-    A rule is scored by the Sharpe ratio of its blocks: net per signal bar, 0 where nothing was traded. The best one is
-    chosen if its score is above 0. The past of a stretch is its whole blocks that ended a longest hold (of all rules)
-    and an embargo before it, so that no trade of the past shares an hour with the stretch. The stretches end a longest
-    hold before the data. M. López de Prado, "Advances in Financial Machine Learning" (2018), ch. 7; deflated ratio and
-    PBO as `deflated_sharpe` and `probability_of_overfitting` have them.
+    A rule is scored by the Sharpe ratio of its blocks: net per signal bar, 0 where nothing was traded (signal bars are
+    those with a candidate in `rows`). The candidates' raw net edges, by which some rules rank, are those of the
+    walk-forward, at its own time stop. The best rule is chosen if its score is above 0. The past of a stretch is its
+    whole blocks that ended a longest hold (of all rules, and the delay) and an embargo before it, so that no trade of
+    the past shares an hour with the stretch. The stretches end a longest hold before the data. M. López de Prado,
+    "Advances in Financial Machine Learning" (2018), ch. 7; deflated ratio and PBO as `deflated_sharpe` and
+    `probability_of_overfitting` have them.
     """
     trades = trades_of_rules(rows, panel, rules=rules, settings=settings, costs=costs, delay_bars=delay_bars)
     return choose_nested(
         trades, bars=pd.Series(np.sort(rows["signal_time"].unique())), end=panel.closed_at, rng=rng,
-        bar_hours=settings.bar_hours, n_folds=n_folds, first_blocks=first_blocks, block_hours=block_hours,
-        embargo_hours=embargo_hours, least_trades=least_trades,
+        bar_hours=settings.bar_hours, delay_bars=delay_bars, n_folds=n_folds, first_blocks=first_blocks,
+        block_hours=block_hours, embargo_hours=embargo_hours, least_trades=least_trades,
     )  # fmt: skip
 
 
@@ -110,6 +112,7 @@ def choose_nested(
     end: pd.Timestamp,
     rng: np.random.Generator,
     bar_hours: float = 1.0,
+    delay_bars: int = 0,
     n_folds: int = 5,
     first_blocks: int = 8,
     block_hours: float = 168.0,
@@ -126,10 +129,12 @@ def choose_nested(
         Signal bars, in order: those without a trade count as 0.
     end : pandas.Timestamp
         To which time prices are known.
-    rng, bar_hours, n_folds, first_blocks, block_hours, embargo_hours, least_trades
+    rng, bar_hours, delay_bars, n_folds, first_blocks, block_hours, embargo_hours, least_trades
         As of `nested_optimisation`.
     """
     hold = longest_hold(horizon_hours=max(rule.horizon_hours for rule in trades), bar_hours=bar_hours)
+    # What is entered late ends late.
+    hold += pd.Timedelta(hours=delay_bars * bar_hours)
     search = Search.of(trades, bars, end=end, hold=hold, block_hours=block_hours, least_trades=least_trades)
     check_number("embargo_hours", embargo_hours, low=0, high=np.inf)
     edges = _edges(search, n_folds, first_blocks)

@@ -32,7 +32,8 @@ class TradeRule:
     p_max : float
         p is below it.
     rank : {"net", "p", "z"}
-        Of the candidates that pass: the one with the largest raw net edge, the smallest p or the largest ``|z|``.
+        Of the candidates that pass: the one with the largest raw net edge (``expected_net_bps``, at the time stop of
+        the walk-forward that they are from), the smallest p or the largest ``|z|``.
     max_half_life_hours : float
         Of the spread.
     min_day_notional_usd : float

@@ -24,8 +24,7 @@ async def account_costs(
         schedule = FeeSchedule.from_user_fees(await client.user_fees(address))
         perp, spot = schedule.fee("perp"), schedule.fee("spot")
     except (ExchangeError, InputError) as error:
-        reason = str(error).replace(address, "of the account")
-        problems.note("fees", f"what the account pays is not known, so {costs.taker_fee_bps:g} bps are taken: {reason}")
+        problems.note("fees", f"what the account pays is not known, so {costs.taker_fee_bps:g} bps are taken: {error}")
         return costs
     return replace(
         costs,

@@ -15,6 +15,7 @@ from hlpairs_core.engine.weights import candles_weight, funding_weight
 from hlpairs_core.exceptions import ExchangeError, InputError
 from hlpairs_core.exchange import HyperliquidClient, OrderBook, Priority
 from hlpairs_core.intervals import interval_duration
+from hlpairs_core.market import perp_rows
 
 __all__ = ["Archive"]
 
@@ -63,7 +64,7 @@ class Archive:
         return self._contexts.frame
 
     async def candles(self, coins: Sequence[str] | None, bars: int, interval: str | None) -> pd.DataFrame:
-        """Return the newest closed candles.
+        """Return the newest closed candles, of all perpetuals where no coin is named.
 
         Raises
         ------
@@ -78,7 +79,8 @@ class Archive:
             step = interval_duration(interval or self._history.interval)
             await self._check(coins, part, (first, last), lambda hole: candles_weight(hole, step))
             _raise_first(await self._ingest.candles(coins, first, last, interval=interval))
-        return await asyncio.to_thread(part.read, coins, first, last)
+        held = await asyncio.to_thread(part.read, coins, first, last)
+        return perp_rows(held) if coins is None else held
 
     async def funding(self, coins: Sequence[str] | None, bars: int, interval: str | None) -> pd.DataFrame:
         """Return the settled funding of the newest closed bars; raises as `candles`."""

@@ -2,11 +2,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
 import pandas as pd
 
-from hlpairs_core.exceptions import ExchangeError
+from hlpairs_core.exceptions import ExchangeError, ExchangeUnavailable
 from hlpairs_core.exchange import HyperliquidClient, OrderBook, Priority
 from hlpairs_core.exchange.book import deepened
 from hlpairs_core.exchange.events import BookEvent
@@ -74,34 +76,72 @@ class Books:
         return found
 
     async def ask(
-        self, coins: Sequence[str], priority: Priority = Priority.NORMAL
+        self, coins: Sequence[str], priority: Priority = Priority.NORMAL, *, within: float | None = None
     ) -> tuple[dict[str, OrderBook], Mapping[str, ExchangeError]]:
-        """Ask for the books of these coins, side by side; return those that came, and why the others did not."""
+        """Ask for the books of these coins, side by side; return those that came, and why the others did not.
+
+        Parameters
+        ----------
+        coins : sequence of str
+            Their names on the wire.
+        priority : Priority
+            In the weight budget.
+        within : float, optional
+            What has not come after so many seconds of real time is not waited for.
+        """
         client = self._client.at(priority)
-        answers = await asyncio.gather(*(client.l2_book(coin) for coin in coins), return_exceptions=True)
+        answers = await _side_by_side([client.l2_book(coin) for coin in coins], within)
         books: dict[str, OrderBook] = {}
         failed: dict[str, ExchangeError] = {}
         for coin, answer in zip(coins, answers, strict=True):
             if isinstance(answer, OrderBook):
                 books[coin] = answer
                 self._newest[coin] = (self._clock(), answer)
-            elif isinstance(answer, ExchangeError):
+            else:
                 failed[coin] = answer
                 log.warning("there is no book of %s: %s", coin, answer)
-            else:
-                raise answer
         return books, failed
 
     async def deepen(
-        self, books: Mapping[str, OrderBook], priority: Priority = Priority.NORMAL
+        self, books: Mapping[str, OrderBook], priority: Priority = Priority.NORMAL, *, within: float | None = None
     ) -> dict[str, OrderBook]:
-        """Return these books with what lies beyond their visible levels, as far as the exchange aggregates them."""
-        client, found = self._client.at(priority), {}
+        """Return these books with what lies beyond their visible levels, as far as the exchange aggregates them.
+
+        Those are left out of which that does not come; the parameters are those of `ask`.
+        """
+        client = self._client.at(priority)
+        calls = [client.l2_book(coin, significant_figures=figures) for coin in books for figures in _COARSER]
+        answers = iter(await _side_by_side(calls, within))
+        found: dict[str, OrderBook] = {}
         for coin, book in books.items():
-            try:
-                further = [await client.l2_book(coin, significant_figures=figures) for figures in _COARSER]
-            except ExchangeError as error:
-                log.warning("there is no deeper book of %s: %s", coin, error)
-            else:
+            of_coin = list(islice(answers, len(_COARSER)))
+            further = [answer for answer in of_coin if isinstance(answer, OrderBook)]
+            if len(further) == len(_COARSER):
                 found[coin] = deepened(book, further)
+            else:
+                trouble = next(answer for answer in of_coin if not isinstance(answer, OrderBook))
+                log.warning("there is no deeper book of %s: %s", coin, trouble)
         return found
+
+
+async def _side_by_side(
+    calls: Iterable[Coroutine[Any, Any, OrderBook]], within: float | None
+) -> list[OrderBook | ExchangeError]:
+    """Return the answers in order; the error where one did not come, or not in time."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=within)
+        return [_answer(task, within) for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _answer(task: asyncio.Task[OrderBook], within: float | None) -> OrderBook | ExchangeError:
+    if not task.done():
+        return ExchangeUnavailable(f"it did not come within {within:.1f} s")
+    try:
+        return task.result()
+    except ExchangeError as error:
+        return error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import httpx
 
 from hlpairs_core.engine.payload import TopPayload
+from hlpairs_core.engine.track_record import TrackRecord
 from hlpairs_core.exceptions import EngineError, EngineUnreachable, InputError, UnknownPair
 
 if TYPE_CHECKING:
@@ -109,6 +110,30 @@ class EngineClient:
         """
         return self._table(PAIR_HISTORY, y=y, x=x, **({} if since is None else {"since": str(since)}))
 
+    def scorecard(self) -> TrackRecord:
+        """Return what was said of closed bars here against what came of it (see `hlpairs_core.engine.track_record`)."""
+        return cast("TrackRecord", self._json("/scorecard"))
+
+    def scorecard_rows(self, since: "pd.Timestamp | str | None" = None) -> "pd.DataFrame":
+        """Return every answer of a closed bar and its outcome, oldest first.
+
+        Parameters
+        ----------
+        since : time with a zone, optional
+            Only bars that closed then or later.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `hlpairs_core.store.read_scorecard`.
+
+        Raises
+        ------
+        InputError
+            If `since` is no time with a zone.
+        """
+        return self._table("/scorecard/rows", **({} if since is None else {"since": str(since)}))
+
     def health(self) -> dict[str, Any]:
         """Return whether the engine works, and what is wrong if it does not."""
         return cast("dict[str, Any]", self._json("/health", ok=(200, 503)))
@@ -125,8 +150,8 @@ class EngineClient:
         Parameters
         ----------
         coins : iterable of str, optional
-            Their candles are all there: what the store lacks is fetched, which may take a minute. Default: of every
-            coin what the store holds, and nothing is fetched.
+            Perpetuals. Their candles are all there: what the store lacks is fetched, which may take a minute. Default:
+            of every perpetual what the store holds, and nothing is fetched.
         bars : int
             How many of the newest closed bars, 1 to 5000; the exchange keeps no more.
         interval : str, optional

@@ -67,6 +67,10 @@ class Contexts:
         """Return the coins that trade, most liquid first; none before the first answer."""
         return [] if self.frame is None else by_liquidity(self.frame)
 
+    def delisted(self) -> frozenset[str]:
+        """Return the coins that do not trade any more; none before the first answer."""
+        return frozenset() if self.frame is None else frozenset(self.frame.index[self.frame["is_delisted"]])
+
     def traded(self, least_usd: float) -> list[str]:
         """Return those that trade at least so much a day (USD)."""
         if self.frame is None:

@@ -1,6 +1,7 @@
 """How far the fit of the expected edge has come, and which model is in use."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
@@ -26,9 +27,9 @@ class EdgeFit:
     done, total : int
         Signal bars that were screened in this try, and how many there are; 0 before it is known.
     fitted_at : pandas.Timestamp or None
-        Close of the newest bar that the model in use knows; None where there is none in use.
-    span : tuple of pandas.Timestamp or None
-        First signal and last exit among the trades that it was fitted on.
+        Close of the newest bar that the models in use know; None where there is none in use.
+    spans : mapping of str to (pandas.Timestamp, pandas.Timestamp)
+        By kind of pair with a model: first signal and last exit among the trades that it was fitted on.
     """
 
     stage: Stage = "waiting"
@@ -36,19 +37,20 @@ class EdgeFit:
     done: int = 0
     total: int = 0
     fitted_at: pd.Timestamp | None = None
-    span: tuple[pd.Timestamp, pd.Timestamp] | None = None
+    spans: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]] = field(default_factory=dict)
 
     def status(self) -> dict[str, Any]:
         """Return the numbers and the words for ``GET /status``."""
-        first, last = self.span or (None, None)
         return {
             "stage": self.stage,
             "text": self.text,
             "bars_done": self.done,
             "bars_total": self.total,
             "fitted_at": _iso(self.fitted_at),
-            "first_signal": _iso(first),
-            "last_exit": _iso(last),
+            "models": {
+                kind: {"first_signal": _iso(first), "last_exit": _iso(last)}
+                for kind, (first, last) in self.spans.items()
+            },
         }
 
 

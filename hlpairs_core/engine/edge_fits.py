@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,14 @@ from hlpairs_core.costs import CostModel
 from hlpairs_core.engine.edge_files import load_fit, save_fit
 from hlpairs_core.engine.edge_fit import Stage
 from hlpairs_core.engine.edge_parts import PART, EdgeJob
-from hlpairs_core.engine.edge_walk import FittedEdge, Walked, fit_edge, refusal, walk_parts
+from hlpairs_core.engine.edge_walk import Walked, fit_edge, walk_parts
+from hlpairs_core.engine.fitted_edge import KINDS, FittedEdge
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.refit import Refitter
 from hlpairs_core.engine.state import State
 from hlpairs_core.exceptions import HlpairsError, InputError, StoreError, StoreNotWritable
 from hlpairs_core.intervals import interval_duration
+from hlpairs_core.market import SpotMatch
 from hlpairs_core.screening import ScreenSettings
 
 __all__ = ["EdgeFits"]
@@ -48,6 +50,8 @@ class EdgeFits:
     is_complete : callable
         Whether the history has all that the exchange gave up to the newest screened bar. Before that, the walk would
         see a universe of the coins that happened to be fetched first.
+    matches : callable
+        The spot pairs that are held against their perpetuals now.
     worker : Refitter
         A process for what nobody waits for.
     clock, sleep : callable
@@ -62,12 +66,14 @@ class EdgeFits:
         settings: ScreenSettings,
         costs: CostModel,
         is_complete: Callable[[], bool],
+        matches: Callable[[], Sequence[SpotMatch]],
         worker: Refitter,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._history, self._state, self._settings, self._costs = history, state, settings, costs
-        self._is_complete, self._worker, self._clock, self._sleep = is_complete, worker, clock, sleep
+        self._is_complete, self._matches, self._worker = is_complete, matches, worker
+        self._clock, self._sleep = clock, sleep
         self._duration = interval_duration(settings.interval)
         # The bar to try again at; the last one at which growth was looked at, and the rows at the last try.
         self._next: pd.Timestamp | None = None
@@ -75,14 +81,18 @@ class EdgeFits:
         self._rows = math.inf
 
     async def load(self) -> None:
-        """Take the model over that an earlier engine has kept; say why where it is not taken."""
+        """Take the models over that an earlier engine has kept; say why where one is not taken."""
         try:
             kept = await asyncio.to_thread(load_fit, self._history.folder, self._settings)
         except InputError as error:
             self._refuse(f"The model that was kept is not used: {error}. A new one is fitted.")
             return
         if kept is not None:
-            self._next = kept.closed_at - self._duration + REFITTED_AFTER
+            for kind, why in kept.refused.items():
+                text = f"the model of {KINDS[kind]} that was kept is not used: {why}. A new one is fitted"
+                self._state.problems.note("expected edge", text)
+            if not kept.refused:
+                self._next = kept.closed_at - self._duration + REFITTED_AFTER
             self._take(kept)
             self._let_go_of_old()
 
@@ -129,14 +139,19 @@ class EdgeFits:
         return self._history.candles.store.report().rows
 
     async def _renew(self, bar: pd.Timestamp) -> None:
-        job = EdgeJob(folder=self._history.folder, bar=bar, settings=self._settings, costs=self._costs)
+        job = EdgeJob(
+            folder=self._history.folder,
+            bar=bar,
+            settings=self._settings,
+            costs=self._costs,
+            matches=tuple(self._matches()),
+        )
         await self._walk(job)
         self._tell("fitting", "The model is fitted.")
-        fitted = await self._worker.call(fit_edge, job)
+        fitted = (await self._worker.call(fit_edge, job)).usable(self._settings)
         self._next = bar + REFITTED_AFTER
-        why_not = refusal(fitted.edge, self._settings) if isinstance(fitted, FittedEdge) else fitted
-        if isinstance(fitted, str) or why_not is not None:
-            self._tell("too short", f"The stored history is too short: {why_not}.")
+        if not fitted.edge.models:
+            self._tell("too short", f"The stored history is too short: {fitted.why_not}.")
             return
         self._take(fitted)
         log.info("%r knows all bars up to %s", fitted.edge, fitted.closed_at)
@@ -162,14 +177,9 @@ class EdgeFits:
                 return
 
     def _take(self, fitted: FittedEdge) -> None:
-        (model,) = fitted.edge.models.values()
-        n_rows = sum(cell.n_rows for cell in model.cells.values())
-        n_unknown = sum(cell.n_unknown for cell in model.cells.values())
-        first, last = (f"{time:%Y-%m-%d}" for time in model.span)
-        unknown = f" {n_unknown:,} were left out because a number of theirs is unknown." if n_unknown else ""
-        text = f"The model was fitted on {n_rows:,} trades from {first} to {last}.{unknown}"
+        spans = {kind: model.span for kind, model in fitted.edge.models.items()}
         self._state.edge = fitted.edge
-        self._tell("fitted", text, fitted_at=fitted.closed_at, span=model.span)
+        self._tell("fitted", fitted.text, fitted_at=fitted.closed_at, spans=spans)
 
     def _let_go_of_old(self) -> None:
         """Let go of a model that is too old, or knows bars that are still to come, as where a replay began anew."""
@@ -182,7 +192,7 @@ class EdgeFits:
 
     def _refuse(self, text: str) -> None:
         self._state.edge = None
-        self._tell("waiting", text, fitted_at=None, span=None)
+        self._tell("waiting", text, fitted_at=None, spans={})
         self._state.problems.note("expected edge", text)
 
     def _tell(self, stage: Stage, text: str, **said: Any) -> None:

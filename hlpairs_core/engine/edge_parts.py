@@ -13,12 +13,12 @@ from hlpairs_core.costs import CostModel
 from hlpairs_core.edge.holds import longest_hold
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.intervals import interval_duration
-from hlpairs_core.market import Panel
+from hlpairs_core.market import Panel, SpotMatch, perp_rows
 from hlpairs_core.screening import ScreenSettings
-from hlpairs_core.store import CandleStore, FundingStore
+from hlpairs_core.store import CandleStore, FundingStore, SegmentStore
 from hlpairs_core.store.files import ReadOnlyFiles
 
-__all__ = ["CADENCE", "PART", "EdgeJob", "parts_of", "read_panel", "walk_part"]
+__all__ = ["CADENCE", "PART", "EdgeJob", "parts_of", "read_panel", "read_spots", "walk_part"]
 
 CADENCE = 6
 """Bars from one signal bar to the next."""
@@ -45,6 +45,8 @@ class EdgeJob:
         Open of the newest bar to read.
     settings, costs : ScreenSettings, CostModel
         Of the screens and the trades.
+    matches : tuple of SpotMatch
+        Spot pairs to hold against the perpetuals of their coins.
     done : int
         Parts to pass over: those of earlier calls.
     at_most : int
@@ -55,6 +57,7 @@ class EdgeJob:
     bar: pd.Timestamp
     settings: ScreenSettings
     costs: CostModel
+    matches: tuple[SpotMatch, ...] = ()
     done: int = 0
     at_most: int = PARTS_A_CALL
 
@@ -69,6 +72,11 @@ class EdgeJob:
         return (self.bar - SINCE).floor(MOVED)
 
     @property
+    def closed_at(self) -> pd.Timestamp:
+        """Close of the newest bar to read."""
+        return self.bar + interval_duration(self.settings.interval)
+
+    @property
     def hold(self) -> pd.Timedelta:
         """The longest from a signal to its exit."""
         return longest_hold(horizon_hours=self.settings.horizon_hours, bar_hours=self.settings.bar_hours)
@@ -80,7 +88,7 @@ class EdgeJob:
 
 
 def read_panel(job: EdgeJob) -> Panel:
-    """Return all history up to the bar: every coin that is stored, those that are no longer listed too.
+    """Return all history of perpetuals up to the bar: all that are stored, those that are no longer listed too.
 
     Half of it would not do: what a coin's prices before its listing are depends on all of them.
 
@@ -89,14 +97,31 @@ def read_panel(job: EdgeJob) -> Panel:
     StoreError
         If a file is damaged: the walk would take what it held for coins that did not trade.
     """
-    interval = job.settings.interval
-    closed_at = job.bar + interval_duration(interval)
-    stores = CandleStore(job.folder, interval, files=ReadOnlyFiles()), FundingStore(job.folder, files=ReadOnlyFiles())
-    candles, funding = (store.read(None, job.since, closed_at - pd.Timedelta(milliseconds=1)) for store in stores)
-    damaged = [problem for store in stores for problem in store.problems]
-    if damaged:
-        raise StoreError(str(damaged[0]))
-    return Panel.from_candles(candles, funding, interval=interval, end=closed_at)
+    candles = _read(CandleStore(job.folder, job.settings.interval, files=ReadOnlyFiles()), job)
+    funding = _read(FundingStore(job.folder, files=ReadOnlyFiles()), job)
+    return Panel.from_candles(perp_rows(candles), funding, interval=job.settings.interval, end=job.closed_at)
+
+
+def read_spots(job: EdgeJob) -> Panel | None:
+    """Return all history of the matched spot pairs up to the bar; None where nothing of them is stored.
+
+    Raises
+    ------
+    StoreError
+        As `read_panel`.
+    """
+    store = CandleStore(job.folder, job.settings.interval, files=ReadOnlyFiles())
+    candles = _read(store, job, [one.coin for one in job.matches])
+    if candles.empty:
+        return None
+    return Panel.from_candles(candles, interval=job.settings.interval, end=job.closed_at)
+
+
+def _read(store: SegmentStore, job: EdgeJob, coins: list[str] | None = None) -> pd.DataFrame:
+    rows = store.read(coins, job.since, job.closed_at - pd.Timedelta(milliseconds=1))
+    if store.problems:
+        raise StoreError(str(store.problems[0]))
+    return rows
 
 
 def parts_of(panel: Panel, job: EdgeJob) -> list[int]:

@@ -15,12 +15,14 @@ from hlpairs_core.edge.choice import FEWEST_BLOCKS
 from hlpairs_core.edge.holds import over_by
 from hlpairs_core.edge.record import trades_of_record
 from hlpairs_core.engine.edge_parts import CADENCE, PART, EdgeJob, parts_of, read_panel, walk_part
+from hlpairs_core.engine.edge_spot import walk_spot
+from hlpairs_core.engine.fitted_edge import KINDS, FittedEdge
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store.files import remove_left_over, store_errors
 
-__all__ = ["FittedEdge", "Walked", "fit_edge", "refusal", "walk_parts"]
+__all__ = ["Walked", "fit_edge", "walk_parts"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,6 @@ class Walked:
     done: int
     total: int
     anew: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class FittedEdge:
-    """Models with their records, and the close of the newest bar that they know."""
-
-    edge: CalibratedEdge
-    closed_at: pd.Timestamp
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +78,8 @@ def walk_parts(job: EdgeJob) -> Walked:
     return Walked(done, len(parts))
 
 
-def fit_edge(job: EdgeJob) -> FittedEdge | str:
-    """Fit on all parts; return why the history is too short where it is.
+def fit_edge(job: EdgeJob) -> FittedEdge:
+    """Fit each kind of pair on all parts; of a kind whose history is too short the answer says what is missing.
 
     Raises
     ------
@@ -93,32 +87,24 @@ def fit_edge(job: EdgeJob) -> FittedEdge | str:
         As `walk_parts`.
     """
     walk = _walk(job)
-    n_bars, closed_at, rows = walk.panel.n_bars, walk.panel.closed_at, _rows(walk, job)
-    # The fit needs the room.
+    closed_at, parts = walk.panel.closed_at, parts_of(walk.panel, job)
+    if not parts:
+        return FittedEdge(CalibratedEdge({}), closed_at, dict.fromkeys(KINDS, _too_short(walk.panel.n_bars, job)))
+    walked, short = _walked(walk, parts, job)
+    # The fits need the room.
     _kept.__dict__.clear()
     del walk
-    if rows is None:
-        return _too_short(n_bars, job)
-    rng = np.random.default_rng(int(job.bar.timestamp()))
-    try:
-        model = EdgeModel.fit(rows, settings=job.settings, rng=rng, block_hours=job.block_hours)
-    except InputError as error:
-        return str(error)
-    over = over_by(rows, closed_at, hold=job.hold) & (rows["exit_reason"] != "data end")
-    past = trades_of_record(rows[over]).reset_index(drop=True)
-    return FittedEdge(CalibratedEdge({model.grid.kind: model}, past), closed_at)
-
-
-def refusal(edge: CalibratedEdge, settings: ScreenSettings) -> str | None:
-    """Say why a screen of these settings must not ask the models: it would fail at the first pair they do not know."""
-    try:
-        edge.check(settings)
-    except InputError as error:
-        return str(error)
-    known = min(model.grid.p_max for model in edge.models.values())
-    if settings.p_max > known:
-        return f"it knows pairs with p of at most {known:g} and the settings' p_max is {settings.p_max:g}"
-    return None
+    models, pasts = {}, []
+    for kind, rows in walked.items():
+        rng = np.random.default_rng(int(job.bar.timestamp()))
+        try:
+            models[kind] = EdgeModel.fit(rows, settings=job.settings, rng=rng, block_hours=job.block_hours)
+        except InputError as error:
+            short[kind] = str(error)
+            continue
+        over = over_by(rows, closed_at, hold=job.hold) & (rows["exit_reason"] != "data end")
+        pasts.append(trades_of_record(rows[over]))
+    return FittedEdge(CalibratedEdge(models, _together(pasts)), closed_at, short)
 
 
 def _walk(job: EdgeJob) -> _Walk:
@@ -130,14 +116,31 @@ def _walk(job: EdgeJob) -> _Walk:
     return known
 
 
-def _rows(walk: _Walk, job: EdgeJob) -> pd.DataFrame | None:
-    """Return the candidates of all parts with what came of them; None without a part."""
-    parts = parts_of(walk.panel, job)
-    if not parts:
-        return None
+def _walked(walk: _Walk, parts: list[int], job: EdgeJob) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the candidates of each kind with what came of them, and why a kind cannot be walked."""
+    found, short = {"perp_perp": _rows(walk, parts, job)}, {}
+    if job.matches:
+        try:
+            found["spot_perp"] = walk_spot(walk.panel, parts, job)
+        except InputError as error:
+            short["spot_perp"] = str(error)
+    return found, short
+
+
+def _rows(walk: _Walk, parts: list[int], job: EdgeJob) -> pd.DataFrame:
+    """Return the candidates of all parts with what came of them."""
     walked = (walk.rows.pop(first) if first in walk.rows else walk_part(walk.panel, first, job) for first in parts)
     rows = pd.concat(list(walked), ignore_index=True)
     return pd.concat([rows, realise(rows, walk.panel, settings=job.settings, costs=job.costs)], axis=1)
+
+
+def _together(pasts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put the trades of all kinds into one table; each has categories of its own."""
+    filled = [CalibratedEdge({}, one).past for one in pasts if len(one)]
+    if len(filled) < 2:
+        return filled[0].reset_index(drop=True) if filled else pd.DataFrame()
+    past = pd.concat(filled, ignore_index=True)
+    return past.astype(dict.fromkeys(("kind", "y", "x"), "category"))
 
 
 def _too_short(n_bars: int, job: EdgeJob) -> str:

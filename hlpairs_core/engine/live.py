@@ -23,11 +23,13 @@ from hlpairs_core.engine.filler import Filler
 from hlpairs_core.engine.gatherer import Gatherer
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.kept_screens import KeptScreens
+from hlpairs_core.engine.marking import Marker
 from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.null_screens import NullScreens
 from hlpairs_core.engine.polls import Polls
 from hlpairs_core.engine.recorder import MINUTES_AT_ONCE, Recorder
 from hlpairs_core.engine.refit import Refitter
+from hlpairs_core.engine.scorecard import Scorecard
 from hlpairs_core.engine.selector import SHORTLIST, Selector
 from hlpairs_core.engine.server import Hub
 from hlpairs_core.engine.snapshot import without_sparklines
@@ -37,10 +39,11 @@ from hlpairs_core.engine.state import State
 from hlpairs_core.engine.ticks import Ticks
 from hlpairs_core.exceptions import StoreError
 from hlpairs_core.exchange import HyperliquidClient, WeightBudget
+from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market import KNOWN_SPOT, KnownSpot
 from hlpairs_core.market.minutes import Minutes
 from hlpairs_core.screening import ScreenSettings
-from hlpairs_core.store import Journal, Screens
+from hlpairs_core.store import Journal, ScorecardFile, Screens
 
 __all__ = ["LiveEngine", "Surroundings"]
 
@@ -57,7 +60,7 @@ class Surroundings:
     ----------
     client, budget : HyperliquidClient, WeightBudget
         The one way to ask the exchange, and what requests may weigh.
-    history, journal, screens : History, Journal, Screens
+    history, journal, screens, scorecard : History, Journal, Screens, ScorecardFile
         What is stored of the market.
     state, hub, metrics : State, Hub, Metrics
         What is known, who listens, and the instruments.
@@ -78,6 +81,7 @@ class Surroundings:
     history: History
     journal: Journal
     screens: Screens
+    scorecard: ScorecardFile
     state: State
     hub: Hub
     metrics: Metrics
@@ -109,6 +113,7 @@ class LiveEngine:
         self.diary = Diary(around.journal, state.problems)
         self.kept_screens = KeptScreens(around.screens, state.problems, sleep=around.sleep)
         self.contexts = Contexts(around.client, state=state, clock=clock)
+        self.scorecard = self._scorecard()
         self.books = Books(around.client, clock=clock)
         self.closes = Closes(around.history)
         self.agreement = Agreement(around.settings.interval, problems=state.problems, metrics=around.metrics)
@@ -155,6 +160,7 @@ class LiveEngine:
             settings=around.settings,
             costs=around.costs,
             is_complete=lambda: self.filler.is_done,
+            matches=lambda: self.spots.matches,
             worker=around.idler,
             clock=clock,
             sleep=around.sleep,
@@ -174,7 +180,15 @@ class LiveEngine:
             clock=around.clock,
         )
         return Parts(
-            archive, self.selector, self.filler, self.feed, self.watch, around.history, around.journal, around.screens
+            archive,
+            self.selector,
+            self.filler,
+            self.feed,
+            self.watch,
+            around.history,
+            around.journal,
+            around.screens,
+            around.scorecard,
         )
 
     @property
@@ -186,6 +200,7 @@ class LiveEngine:
             "polling": self.polls.step,
             "snapshots": self.ticks.keep,
             "screens": self.kept_screens.step,
+            "scorecard": self.scorecard.step,
             "backfill": self.filler.step,
             "watch": self.watch.step,
             "null screens": self.null_screens.step,
@@ -199,9 +214,11 @@ class LiveEngine:
 
     def chosen(self, final: bool) -> None:
         """Publish a new selection, keep its table, and a bar's final answer for ever."""
+        state = self._around.state
         self.ticks.publish()
-        if self._around.state.selection is not None:
-            self.kept_screens.add(self._around.state.selection.table, final=final)
+        if state.selection is not None:
+            self.kept_screens.add(state.selection.table, final=final)
+            self.scorecard.add(state.selection.result, final=final, edge=self.selector.edge)
         payload = self._around.hub.current
         if final and payload["bar"] is not None:
             closed_ms = int(datetime.fromisoformat(payload["bar"]["closed_at"]).timestamp() * 1000)
@@ -223,6 +240,10 @@ class LiveEngine:
             self.kept_screens.write()
         except StoreError as error:
             log.warning("%s. Screens whose tables are lost: %d", error, self.kept_screens.waiting)
+        try:
+            self.scorecard.write()
+        except StoreError as error:
+            log.warning("%s. Bars whose answers the scorecard lacks: %d", error, self.scorecard.waiting)
 
     def _selector(self) -> Selector:
         around = self._around
@@ -300,6 +321,17 @@ class LiveEngine:
             eligible=self.bars.eligible,
             spots=self.spots.coins,
             window_start=self.selector.first_bar,
+            clock=around.clock,
+            sleep=around.sleep,
+        )
+
+    def _scorecard(self) -> Scorecard:
+        around = self._around
+        return Scorecard(
+            around.scorecard,
+            Marker(around.history, self.contexts.delisted, lambda: self.spots.matches),
+            state=around.state,
+            bar=interval_duration(around.settings.interval),
             clock=around.clock,
             sleep=around.sleep,
         )

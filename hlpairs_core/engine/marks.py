@@ -82,6 +82,7 @@ class Marks:
             return []
         prices = np.array([mids.get(coin, math.nan) for coin in self.coins])
         zscore = self._zscore(np.where((prices > 0) & np.isfinite(prices), prices, np.nan)[:, None])[:, 0]
+        zscore = np.where(self._held, np.nan, zscore)
         distance = self._toward * zscore
         edge = expected_edge(distance, **self._edge, entry_time=self._closed_at, settings=self._settings)
         edge = held_edge(edge, self._at_signal)
@@ -129,7 +130,8 @@ class Marks:
         """Return z over the last quarter of an hour; a moment without both legs is a gap, not a number."""
         at, closes = seconds.closes(self.coins, SPARKLINE_STEP_SECONDS)
         times = [_iso_of_second(second) for second in at.tolist()]
-        zscore = self._zscore(closes)
+        # Spot is held whatever the basis does: it has no z.
+        zscore = np.where(self._held[:, None], np.nan, self._zscore(closes))
         known, rounded = np.isfinite(zscore), np.round(zscore, 4)
         return [_line(times, there, values) for there, values in zip(known, rounded, strict=True)]
 

@@ -58,6 +58,11 @@ class Metrics:
             buckets=(0.5, 1, 1.5, 2, 2.5, 3, 4, 6),
         )
 
+    def observe_lead(self, zscore: float) -> None:
+        """Count the z of the pair in the lead; spot has none, and a NaN would stay in the sum for ever."""
+        if math.isfinite(zscore):
+            self.top_abs_zscore.observe(abs(zscore))
+
     def observe_stream(self, status: StreamStatus) -> None:
         """Take over what the stream counts."""
         self.stream_messages.set(status.messages)

@@ -25,8 +25,8 @@ from hlpairs_core.exchange.tap import Tap
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.session import SessionWriter
 from hlpairs_core.settings import Settings
-from hlpairs_core.store import Journal, Screens
-from hlpairs_core.store.markets import JOURNAL, SCREENS
+from hlpairs_core.store import Journal, ScorecardFile, Screens
+from hlpairs_core.store.markets import JOURNAL, SCORECARD, SCREENS
 
 __all__ = ["market_client", "run_live", "weight_budget"]
 
@@ -89,6 +89,8 @@ async def run_live(
         stack.callback(journal.close)
         screens = await asyncio.to_thread(Screens, folder / SCREENS, clock)
         stack.callback(screens.close)
+        scorecard = await asyncio.to_thread(ScorecardFile, folder / SCORECARD, clock)
+        stack.callback(scorecard.close)
         refitter, idler = Refitter(), Refitter(spawn_idle)
         stack.callback(refitter.close)
         stack.callback(idler.close)
@@ -98,6 +100,7 @@ async def run_live(
             history=await asyncio.to_thread(History, folder, screening.interval),
             journal=journal,
             screens=screens,
+            scorecard=scorecard,
             state=state,
             hub=hub,
             metrics=metrics,

@@ -8,6 +8,8 @@ when received.
 from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
+from hlpairs_core.engine.track_record import TrackRecord
+
 __all__ = [
     "Bar",
     "Believed",
@@ -16,6 +18,7 @@ __all__ = [
     "Loading",
     "LuckOfBest",
     "Market",
+    "ModelHistory",
     "Problem",
     "Row",
     "Settings",
@@ -188,6 +191,17 @@ class Settings(TypedDict):
     taker_fee_bps: float
 
 
+class ModelHistory(TypedDict):
+    """What one model would have made of the history that it was fitted on, each time without having seen it."""
+
+    kind: Literal["perp_perp", "spot_perp"]
+    form: str  # what it reads: "nothing arrives" where nothing predicts
+    trades: int  # fitted
+    choices: int  # bars at which it would have named a pair
+    arrived: float | None  # slope of what came on what was expected of these
+    arrived_error: float | None  # its standard error
+
+
 class EdgeModelSaid(TypedDict):
     """The model behind the believed edges, and how far its next fit is."""
 
@@ -196,6 +210,7 @@ class EdgeModelSaid(TypedDict):
     done: int
     total: int
     fitted_at: str | None  # close of the last bar that it knows; null without a model
+    history: list[ModelHistory]  # of the models in use
 
 
 class TopPayload(TypedDict):
@@ -228,6 +243,7 @@ class TopPayload(TypedDict):
     funnel: Funnel | None
     luck: LuckOfBest | None
     edge_model: EdgeModelSaid
+    track_record: TrackRecord | None  # of all that was said here; null before anything was
     loading: Loading | None
     problems: list[Problem]
     settings: Settings

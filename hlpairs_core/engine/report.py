@@ -5,19 +5,23 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.engine.client import EngineClient
 from hlpairs_core.engine.connect import connect
+from hlpairs_core.engine.edge_files import load_fit
+from hlpairs_core.engine.edge_fits import TOO_OLD
 from hlpairs_core.engine.run import cost_model, screen_settings
 from hlpairs_core.engine.selector import EXTRA_BARS
-from hlpairs_core.exceptions import EngineError
+from hlpairs_core.exceptions import EngineError, InputError
 from hlpairs_core.exchange import OrderBook
 from hlpairs_core.market import MarketState, Panel
-from hlpairs_core.screening import ScreenResult, screen
+from hlpairs_core.screening import ScreenResult, ScreenSettings, screen
 from hlpairs_core.settings import Settings
 from hlpairs_core.wording import by_luck, printable
 
@@ -29,9 +33,10 @@ READY_SECONDS = 900.0
 def screen_once(
     settings: Settings, *, market: str | None = None, note: Callable[[str], None] = lambda _line: None
 ) -> ScreenResult:
-    """Screen every pair at the last closed bar with these settings, on the running engine's data.
+    """Screen every pair at the last closed bar with these settings, on the running engine's data and by its model.
 
-    An engine is started if none runs; `note` gets a line when there is something to wait for or to know.
+    Pairs of perpetuals only: spot is screened by the engine alone. An engine is started if none runs; `note` gets a
+    line when there is something to wait for or to know, as where the engine has spot.
 
     Raises
     ------
@@ -45,6 +50,8 @@ def screen_once(
         payload = wait_until_ready(client, note=note)
         if payload["market"]["fallback"]:
             note(f"! {payload['market']['fallback']}")
+        if payload.get("carry"):
+            note("! only pairs of perpetuals are screened here: the engine holds spot against them too, see the page")
         bar = payload["bar"]
         if bar is None:
             raise EngineError(payload["verdict"]["text"])
@@ -55,7 +62,23 @@ def screen_once(
             candles, funding if len(funding) else None, interval=screening.interval, end=bar["closed_at"]
         )
         state = market_state(client, panel.closed_at)
-    return screen(panel, settings=screening, costs=cost_model(settings), market=state)
+    edge = _kept_edge(settings.data_dir / payload["market"]["name"], screening, panel.closed_at, note)
+    return screen(panel, settings=screening, costs=cost_model(settings), market=state, edge=edge)
+
+
+def _kept_edge(
+    folder: Path, screening: ScreenSettings, closed_at: pd.Timestamp, note: Callable[[str], None]
+) -> CalibratedEdge | None:
+    """Return the models that the engine has kept, where they are of these settings and no week old."""
+    try:
+        kept = load_fit(folder, screening)
+    except InputError as error:
+        note(f"! uncalibrated: {error}")
+        return None
+    if kept is None or not closed_at - TOO_OLD <= kept.closed_at <= closed_at:
+        note("! uncalibrated: the engine has not fitted a model yet, or none of the last week")
+        return None
+    return kept.edge
 
 
 def wait_until_ready(
@@ -151,7 +174,11 @@ def to_text(result: ScreenResult, rows: int) -> str:
 
 def _believed(head: pd.DataFrame) -> dict[str, pd.Series]:
     names = {"believed": "mean_net_bps", "above, 90 %": "lower_net_bps"}
-    return {title: head[name].map("{:+.1f}".format) for title, name in names.items()}
+    return {title: head[name].map(_signed_or_unknown) for title, name in names.items()}
+
+
+def _signed_or_unknown(value: float) -> str:
+    return f"{value:+.1f}" if math.isfinite(value) else "unknown"
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ __all__ = ["EXTRA_BARS", "Selector"]
 EXTRA_BARS = 48
 SHORTLIST = 20
 PASSES_AT_MOST = 6
+# A book that comes long after the close is none of the close, and the answer waits for it.
+PATIENCE_SECONDS = 30.0
 
 
 class Selector:
@@ -56,6 +59,10 @@ class Selector:
     ----------
     books : dict of str to OrderBook
         What the last screen was priced with.
+    edge : CalibratedEdge or None
+        What it asked how much of an expectation can be believed.
+    patience_seconds : float
+        How long one answer waits for books at most, all together, of real time.
     """
 
     def __init__(
@@ -80,8 +87,11 @@ class Selector:
         self._metrics, self._shortlist, self._clock = metrics, shortlist, clock
         self._duration = interval_duration(settings.interval)
         self.books: dict[str, OrderBook] = {}
+        self.patience_seconds = PATIENCE_SECONDS
+        self._patience = 0.0  # what is left of it
         self._priced_at: pd.Timestamp | None = None
-        self._edge: CalibratedEdge | None = None
+        self._deepened: set[str] = set()  # at that close: once asked for, they are not asked for again
+        self.edge: CalibratedEdge | None = None
         self._edge_bar: pd.Timestamp | None = None
 
     def first_bar(self, last: pd.Timestamp) -> pd.Timestamp:
@@ -168,8 +178,8 @@ class Selector:
     def _edge_of(self, bar: pd.Timestamp) -> CalibratedEdge | None:
         """Return what says what can be believed at a bar: all screens of one bar ask the same."""
         if bar != self._edge_bar:
-            self._edge, self._edge_bar = self._state.edge, bar
-        return self._edge
+            self.edge, self._edge_bar = self._state.edge, bar
+        return self.edge
 
     def _market(self) -> MarketState:
         now = self._clock()
@@ -186,8 +196,9 @@ class Selector:
         lead has to be priced from books as well. Where the visible levels do not hold a leg, aggregated ones beyond
         them are asked for before it is refused.
         """
+        self._patience = self.patience_seconds
         books, seconds = await self._books_at(job), 0.0
-        asked, deepened = set(books), set[str]()
+        asked, deepened = set(books), set(self._deepened) if self._priced_at == job.closed_at else set()
         for turn in range(PASSES_AT_MOST):
             market = dataclasses.replace(job.market, books=books)
             screened = await self._refitter.run(dataclasses.replace(job, market=market))
@@ -196,17 +207,16 @@ class Selector:
             leaders = [lead.y, lead.x] if lead is not None else []
             self._state.shortlist = tuple(_coins_of(leaders, result.candidates.head(self._shortlist)))
             thin = {coin: books[coin] for coin in _thin_coins(result) if coin in books and coin not in deepened}
-            books.update(await self._shelf.deepen(thin, Priority.URGENT))
+            books.update(await self._deepen(thin))
             deepened.update(thin)
             if asked.issuperset(leaders) and not thin:
                 break
             # Twice as many pairs each time: where books sink one leader after the other, it does not take long.
             more = _coins_of(leaders, result.candidates.head(self._shortlist * 2**turn))
             unknown = [coin for coin in more if coin not in asked]
-            found, _ = await self._shelf.ask(unknown, Priority.URGENT)
-            books = {**books, **found}
+            books = {**books, **await self._ask(unknown)}
             asked.update(unknown)
-        self.books, self._priced_at = books, job.closed_at
+        self.books, self._priced_at, self._deepened = books, job.closed_at, deepened
         return dataclasses.replace(screened, seconds=seconds)
 
     async def _books_at(self, job: ScreenJob) -> dict[str, OrderBook]:
@@ -219,8 +229,25 @@ class Selector:
         if self._priced_at == job.closed_at:
             books |= self.books
         legs = [] if job.spot is None else [coin for one in job.spot.matches for coin in (one.coin, one.perp)]
-        found, _ = await self._shelf.ask([coin for coin in dict.fromkeys(legs) if coin not in books], Priority.URGENT)
-        return books | found
+        return books | await self._ask([coin for coin in dict.fromkeys(legs) if coin not in books])
+
+    async def _ask(self, coins: list[str]) -> dict[str, OrderBook]:
+        with self._waiting() as within:
+            found, _ = await self._shelf.ask(coins, Priority.URGENT, within=within)
+        return found
+
+    async def _deepen(self, books: dict[str, OrderBook]) -> dict[str, OrderBook]:
+        with self._waiting() as within:
+            return await self._shelf.deepen(books, Priority.URGENT, within=within)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[float]:
+        """Say for how long an answer may still wait for books, and take away what it waits."""
+        began = time.monotonic()
+        try:
+            yield self._patience
+        finally:
+            self._patience = max(0.0, self._patience - (time.monotonic() - began))
 
     def _observe(self, result: ScreenResult, seconds: float) -> None:
         before = self._state.selection
@@ -230,7 +257,7 @@ class Selector:
         self._metrics.pairs.set(result.funnel.pairs_dependent)
         self._metrics.qualifying.set(result.funnel.pairs_qualifying)
         if lead is not None:
-            self._metrics.top_abs_zscore.observe(abs(lead.zscore))
+            self._metrics.observe_lead(lead.zscore)
         if before is not None and _top_pair(before.result) != _top_pair(result):
             self._metrics.top_changes.inc()
 

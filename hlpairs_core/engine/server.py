@@ -18,6 +18,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 
 from hlpairs_core.engine.payload import TopPayload
+from hlpairs_core.engine.track_record import TrackRecord
 from hlpairs_core.exceptions import EngineError, ExchangeError, HlpairsError, InputError, UnknownPair
 
 __all__ = ["Hub", "Source", "Tokens", "listen", "parse_window"]
@@ -68,6 +69,12 @@ class Source(Protocol):
 
     def pair_history(self, y: str, x: str, *, since: str | None) -> bytes:
         """What each screen found of a pair, as Parquet; reads the disk, so it is called in a thread."""
+
+    def scorecard(self) -> TrackRecord:
+        """What was said of closed bars against what came of it; reads the disk, so it is called in a thread."""
+
+    def scorecard_rows(self, *, since: str | None) -> bytes:
+        """Each answer and its outcome, as Parquet; reads the disk, so it is called in a thread."""
 
     async def books(self, coins: list[str] | None) -> dict[str, Any]:
         """Order books of these coins; without any, those that the selection was priced with."""
@@ -144,6 +151,24 @@ class _Handler(tornado.web.RequestHandler):
             self.set_header("Content-Type", "application/json; charset=utf-8")
             self.write(body)
 
+    async def _send_parquet(self, answer: Awaitable[bytes]) -> None:
+        body = await _refusing(self, answer)
+        if body is not None:
+            self.set_header("Content-Type", "application/vnd.apache.parquet")
+            self.write(body)
+
+    def _text(self, name: str) -> str | None:
+        """Return a parameter as it was sent: tornado would strip it, and take away what names may have in them."""
+        sent = self.request.query_arguments.get(name)
+        if sent is None:
+            return None
+        if len(sent[-1]) > MAX_TEXT:
+            raise InputError(f"{name} has {len(sent[-1])} bytes: use at most {MAX_TEXT}")
+        try:
+            return sent[-1].decode()
+        except UnicodeDecodeError:
+            raise InputError(f"{name} is {sent[-1]!r}: write it in UTF-8") from None
+
 
 def _json(body: Any) -> str:
     return json.dumps(body, allow_nan=False, default=str)
@@ -204,10 +229,7 @@ class _Books(_Handler):
 
 class _Frame(_Handler):
     async def get(self, kind: str) -> None:
-        body = await _refusing(self, self._body(kind))
-        if body is not None:
-            self.set_header("Content-Type", "application/vnd.apache.parquet")
-            self.write(body)
+        await self._send_parquet(self._body(kind))
 
     async def _body(self, kind: str) -> bytes:
         interval = self.get_query_argument("interval", None)
@@ -222,10 +244,7 @@ class _Frame(_Handler):
 
 class _PairHistory(_Handler):
     async def get(self) -> None:
-        body = await _refusing(self, self._body())
-        if body is not None:
-            self.set_header("Content-Type", "application/vnd.apache.parquet")
-            self.write(body)
+        await self._send_parquet(self._body())
 
     async def _body(self) -> bytes:
         y, x, since = (self._text(name) for name in ("y", "x", "since"))
@@ -233,17 +252,18 @@ class _PairHistory(_Handler):
             raise InputError("name both coins of the pair: /pairs/history?y=ETH&x=BTC")
         return await asyncio.to_thread(self.source.pair_history, y, x, since=since)
 
-    def _text(self, name: str) -> str | None:
-        """Return a parameter as it was sent: tornado would strip it, and take away what names may have in them."""
-        sent = self.request.query_arguments.get(name)
-        if sent is None:
-            return None
-        if len(sent[-1]) > MAX_TEXT:
-            raise InputError(f"{name} has {len(sent[-1])} bytes: use at most {MAX_TEXT}")
-        try:
-            return sent[-1].decode()
-        except UnicodeDecodeError:
-            raise InputError(f"{name} is {sent[-1]!r}: write it in UTF-8") from None
+
+class _Scorecard(_Handler):
+    async def get(self) -> None:
+        await self._send_from_disk(self.source.scorecard)
+
+
+class _ScorecardRows(_Handler):
+    async def get(self) -> None:
+        await self._send_parquet(self._body())
+
+    async def _body(self) -> bytes:
+        return await asyncio.to_thread(self.source.scorecard_rows, since=self._text("since"))
 
 
 class _Metrics(_Handler):
@@ -337,6 +357,8 @@ def listen(
             ("/pairs/top", _Top, common),
             ("/pairs/top/history", _History, common),
             ("/pairs/history", _PairHistory, common),
+            ("/scorecard", _Scorecard, common),
+            ("/scorecard/rows", _ScorecardRows, common),
             ("/ws/top", TopSocket, common),
             ("/health", _Health, common),
             ("/status", _Status, common),

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from hlpairs_core.engine.edge_fit import EdgeFit
+from hlpairs_core.edge import EdgeModel
 from hlpairs_core.engine.luck import LuckDraws
 from hlpairs_core.engine.payload import (
     Bar,
@@ -15,6 +15,7 @@ from hlpairs_core.engine.payload import (
     Funnel,
     LuckOfBest,
     Market,
+    ModelHistory,
     Row,
     Sparkline,
     TopPayload,
@@ -66,7 +67,8 @@ def build_payload(state: State, *, now: float) -> TopPayload:
         carry=[row for row in rows if row["kind"] == "spot_perp"],
         funnel=cast("Funnel", asdict(result.funnel)) if result is not None else None,
         luck=_luck(selection, state.luck),
-        edge_model=_edge_model(state.edge_fit),
+        edge_model=_edge_model(state),
+        track_record=state.track_record,
         loading=state.loading,
         problems=state.problems.all(),
         settings=state.settings,
@@ -159,9 +161,32 @@ def _luck(selection: Selection | None, draws: LuckDraws | None) -> LuckOfBest | 
     return LuckOfBest(t_stat=best, chance=draws.chance_of(best), screens=len(draws.best))
 
 
-def _edge_model(fit: EdgeFit) -> EdgeModelSaid:
-    fitted_at = None if fit.fitted_at is None else _iso(fit.fitted_at)
-    return EdgeModelSaid(stage=fit.stage, text=fit.text, done=fit.done, total=fit.total, fitted_at=fitted_at)
+def _edge_model(state: State) -> EdgeModelSaid:
+    fit, models = state.edge_fit, {} if state.edge is None else state.edge.models
+    return EdgeModelSaid(
+        stage=fit.stage,
+        text=fit.text,
+        done=fit.done,
+        total=fit.total,
+        fitted_at=None if fit.fitted_at is None else _iso(fit.fitted_at),
+        history=[_history(model) for model in models.values()],
+    )
+
+
+def _history(model: EdgeModel) -> ModelHistory:
+    cell = next(iter(model.cells.values()))
+    return ModelHistory(
+        kind=cast("Literal['perp_perp', 'spot_perp']", model.grid.kind),
+        form=cell.form,
+        trades=cell.n_rows,
+        choices=cell.arrival.n,
+        arrived=_known(cell.arrival.raw),
+        arrived_error=_known(cell.arrival.standard_error),
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _bar(selection: Selection, state: State, now: float) -> Bar:

@@ -16,13 +16,16 @@ from hlpairs_core.engine.feed import Feed
 from hlpairs_core.engine.filler import Filler
 from hlpairs_core.engine.history import History
 from hlpairs_core.engine.payload import iso
+from hlpairs_core.engine.scorecard import board_of
+from hlpairs_core.engine.scorecard_report import track_record
 from hlpairs_core.engine.selector import Selector
 from hlpairs_core.engine.snapshot import describe_market
 from hlpairs_core.engine.state import State
+from hlpairs_core.engine.track_record import TrackRecord
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import OrderBook
 from hlpairs_core.market import as_utc
-from hlpairs_core.store import Journal, ScreenHistory, Screens
+from hlpairs_core.store import Journal, ScorecardFile, ScreenHistory, Screens, read_scorecard
 
 __all__ = ["EngineSource", "Parts"]
 
@@ -41,6 +44,7 @@ class Parts:
     history: History
     journal: Journal
     screens: Screens
+    scorecard: ScorecardFile
 
 
 class EngineSource:
@@ -93,6 +97,7 @@ class EngineSource:
 
     def _held(self, parts: Parts) -> dict[str, Any]:
         history, journal = parts.history, parts.journal
+        kept = (journal, parts.screens, parts.scorecard)
         return {
             "stream": None if parts.feed is None else parts.feed.status(),
             "requests": parts.watch.status(),
@@ -103,7 +108,7 @@ class EngineSource:
             "funding_segments": history.funding.store.segments,
             "minute_segments": history.minutes.store.segments,
             "rows_waiting": history.waiting,
-            "set_aside": [*history.problems, *map(str, (*journal.problems, *parts.screens.problems))],
+            "set_aside": [*history.problems, *(str(one) for file in kept for one in file.problems)],
             "last_verdicts": [_brief(entry) for entry in journal.verdicts(5)],
         }
 
@@ -129,6 +134,29 @@ class EngineSource:
         start = None if since is None else as_utc(since, "since")
         screens = self._opened().screens
         return _parquet(ScreenHistory(screens.path).pair(y, x, since=start))
+
+    def scorecard(self) -> TrackRecord:
+        """Return what was said of closed bars here against what came of it, summed up.
+
+        Raises
+        ------
+        ExchangeError
+            If nothing is known yet.
+        """
+        return track_record(board_of(read_scorecard(self._opened().scorecard.path, signals=False)))
+
+    def scorecard_rows(self, *, since: str | None) -> bytes:
+        """Return every answer of a closed bar and its outcome as Parquet, oldest first.
+
+        Raises
+        ------
+        InputError
+            If `since` is no time with a zone.
+        ExchangeError
+            If nothing is known yet.
+        """
+        start = None if since is None else as_utc(since, "since")
+        return _parquet(read_scorecard(self._opened().scorecard.path, since=start))
 
     async def books(self, coins: list[str] | None) -> dict[str, Any]:
         """Return books of these coins; without any, those that the last selection was priced with.

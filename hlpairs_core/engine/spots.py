@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from hlpairs_core.engine.history import History
+from hlpairs_core.engine.history import History, Range
 from hlpairs_core.engine.ingest import Ingest
 from hlpairs_core.engine.state import State
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import HyperliquidClient, Priority
+from hlpairs_core.intervals import interval_duration
 from hlpairs_core.market import KNOWN_SPOT, KnownSpot, SpotMatch, match_spot
+from hlpairs_core.screening.carry_funding import WINDOW_HOURS
 
 __all__ = ["SpotCandles", "Spots"]
 
 # New spot pairs are rare.
 MATCHED_SECONDS = 6 * 3600.0
+# So long the screen of the perpetuals waits for them: their candles and funding of a bar weigh half a minute's budget.
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,8 @@ class Spots:
     ----------
     matches : tuple of SpotMatch
         Of the newest answer; none before the first.
+    patience_seconds : float
+        How long `gather` takes at most, of real time.
     """
 
     def __init__(
@@ -68,27 +74,49 @@ class Spots:
         self._ingest = Ingest(self._client, history)
         self._matched_at: float | None = None
         self.matches: tuple[SpotMatch, ...] = ()
+        self.patience_seconds = PATIENCE_SECONDS
 
     def coins(self) -> list[str]:
         """Return the matched spot pairs, by their names on the wire."""
         return [one.coin for one in self.matches]
 
     async def gather(self, last: pd.Timestamp) -> None:
-        """Bring in what is missing up to the bar that opened at `last`; what does not come is told, and waited for.
+        """Bring in what is missing up to the bar that opened at `last`: candles of spot, and funding of its perpetuals.
+
+        That is all they earn: were it left to the backfill, a bar's answer would hang on how far that has come.
 
         A screen does not fail for it: it has no candidates of the pairs whose candle of the bar is not there.
         """
         if not self._known:
             return
         try:
+            async with asyncio.timeout(self.patience_seconds):
+                trouble = await self._gather(last)
+        except TimeoutError:
+            trouble = (
+                f"spot pairs were not fetched within {self.patience_seconds:g} s: screened without what is missing"
+            )
+        self._state.problems.report("spot", trouble)
+
+    async def _gather(self, last: pd.Timestamp) -> str | None:
+        """Return what did not come. Pairs that were known before are gathered, whether they can be matched anew."""
+        troubles = []
+        try:
             await self._match()
         except ExchangeError as error:
-            self._state.problems.report("spot", f"which spot pairs there are is not known: {error}")
-            return
+            troubles.append(f"which spot pairs there are is not known: {error}")
         failed = await self._ingest.candles(self.coins(), self._first_bar(last), last)
-        names = ", ".join(list(failed)[:5])
-        text = f"{len(failed)} of {len(self.matches)} spot pairs could not be fetched ({names})"
-        self._state.problems.report("spot", text if failed else None)
+        failed |= await self._ingest.funding({one.perp: None for one in self.matches}, *self._hours(last))
+        if failed:
+            names = ", ".join(list(failed)[:5])
+            troubles.append(f"of {len(failed)} coins what spot pairs need could not be fetched ({names})")
+        return "; ".join(troubles) or None
+
+    def _hours(self, last: pd.Timestamp) -> Range:
+        """Return the first and the last hour whose funding tells what to expect at the close of a bar."""
+        closed_at = last + interval_duration(self._history.interval)
+        newest = (closed_at - pd.Timedelta(milliseconds=1)).floor("h")
+        return newest - pd.Timedelta(hours=WINDOW_HOURS), newest
 
     async def read(self, last: pd.Timestamp) -> SpotCandles | None:
         """Return the pairs that have a candle of the bar that opened at `last`; None where there is none."""

@@ -11,6 +11,7 @@ from hlpairs_core.engine.luck import LuckDraws
 from hlpairs_core.engine.marks import Marks
 from hlpairs_core.engine.payload import Loading, Settings
 from hlpairs_core.engine.problems import Problems
+from hlpairs_core.engine.track_record import TrackRecord
 from hlpairs_core.exceptions import ExchangeError
 from hlpairs_core.exchange import MarketStamp
 from hlpairs_core.market.second_bars import SecondBars
@@ -105,6 +106,7 @@ class State:
     screened: pd.Timestamp | None = None  # open of the newest bar that was screened
     empty: str | None = None  # why no pair can be formed
     loading: Loading | None = None
+    track_record: TrackRecord | None = None  # of all that was said here; None until it was read
     luck: LuckDraws | None = None  # null screens of a day's window
     edge: CalibratedEdge | None = None  # says what of an expectation can be believed, from the next bar's screen on
     edge_fit: EdgeFit = field(default_factory=EdgeFit)  # how far its next fit has come

@@ -4,7 +4,7 @@ import asyncio
 
 import pandas as pd
 
-from hlpairs_core.exceptions import MalformedPayload, RequestRefused
+from hlpairs_core.exceptions import ExchangeUnavailable, MalformedPayload, RequestRefused
 from hlpairs_core.exchange import requests
 from hlpairs_core.exchange.arguments import check_coin, check_range, to_milliseconds
 from hlpairs_core.exchange.book import OrderBook
@@ -89,6 +89,8 @@ class CoinCalls(InfoCalls):
             If the exchange does not list the coin.
         RequestRefused
             If it is a spot pair: those have no funding.
+        ExchangeUnavailable
+            Also if the address became another market between two pages.
         """
         self._check_pays_funding(check_coin(coin))
         if end is None:
@@ -158,13 +160,18 @@ class CoinCalls(InfoCalls):
 
     async def _funding_pages(self, coin: str, first: int, last: int | None) -> list[pd.DataFrame]:
         pages: list[pd.DataFrame] = []
-        cursor = first
+        cursor, market = first, ""
         while len(pages) < _PAGES_AT_MOST:
             request = requests.funding_history(coin, cursor, last)
             reply = await self._ask_about(coin, request)
             payload = _rows(reply)
             pages.append(parse_funding(request.label, payload, coin=coin))
             self._accept(reply)
+            # The stamp that callers look at is that of the last page.
+            if market not in ("", reply.stamp.name):
+                text = f"{request.label}: the exchange became {reply.stamp.name} between two pages of {market}"
+                raise ExchangeUnavailable(f"{text}: ask again")
+            market = reply.stamp.name
             if not isinstance(payload, list) or len(payload) < requests.FUNDING_PAGE:
                 return pages
             newest = to_milliseconds("time", pages[-1]["time"].iloc[-1])

@@ -87,8 +87,11 @@ def plain(kind: str) -> InfoRequest:
 
 
 def of_user(kind: str, address: str) -> InfoRequest:
-    """Ask about an account: ``userFees``, ``userRateLimit``."""
-    return InfoRequest(f"{kind} {address}", {"type": kind, "user": address})
+    """Ask about an account: ``userFees``, ``userRateLimit``.
+
+    The label goes into errors, logs and the status of the engine, where the address has no business.
+    """
+    return InfoRequest(kind, {"type": kind, "user": address})
 
 
 def recent_trades(coin: str) -> InfoRequest:

@@ -8,9 +8,12 @@ compared, and a token that is not in the table is matched with nothing, whatever
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pandas as pd
+
+from hlpairs_core.exchange.payloads import is_perp_name
 from hlpairs_core.exchange.spot import SpotMeta
 
-__all__ = ["KNOWN_SPOT", "USDC_ID", "KnownSpot", "SpotMatch", "match_recorded", "match_spot"]
+__all__ = ["KNOWN_SPOT", "USDC_ID", "KnownSpot", "SpotMatch", "match_recorded", "match_spot", "perp_rows"]
 
 USDC_ID = "0x6d1e7cde53ba9467b783cb7c530ce054"
 """Token that matched pairs are priced in, as perpetuals are."""
@@ -141,3 +144,27 @@ def match_recorded(tokens: Iterable[str], perps: Iterable[str]) -> tuple[SpotMat
         for one in sorted(KNOWN_SPOT, key=lambda one: one.token)
         if one.token in recorded and one.perp in trading
     )
+
+
+def perp_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of perpetuals: a store keeps spot pairs beside them, and only names tell which is which.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a column ``coin``: names on the wire, text or categorical.
+
+    Returns
+    -------
+    DataFrame
+        Without the rows of spot pairs (``@107``, ``PURR/USDC``) and of builder-deployed perpetuals (``xyz:TSLA``),
+        which are no part of the main universe; of their names no category is left.
+    """
+    coin = table["coin"].astype("category").cat.remove_unused_categories()
+    perps = [name for name in coin.cat.categories if is_perp_name(str(name))]
+    if len(perps) == len(coin.cat.categories):
+        return table
+    kept = table[coin.isin(perps)]
+    if isinstance(kept["coin"].dtype, pd.CategoricalDtype):
+        kept = kept.assign(coin=kept["coin"].cat.remove_unused_categories())
+    return kept.reset_index(drop=True)

@@ -52,7 +52,7 @@ class Candidate:
     half_life_hours : float
         Of the spread in the window; NaN where it does not revert.
     hold_hours : float
-        Expected time to ``z_out``, within one bar and the horizon.
+        Expected time to ``z_out``, within one bar and the horizon; the horizon for spot.
     gross_bps : float
         Expected reversion within the hold, before costs.
     fee_bps : float
@@ -64,8 +64,8 @@ class Candidate:
     funding_bps, funding_bps_per_hour : float
         Over the expected hold, and per hour.
     funding_source : {"market", "panel", "assumed", "unknown"}
-        The exchange's running estimate, the mean of the last 24 hours' stamps, or an assumption for at least
-        one leg.
+        The exchange's running estimate, the mean of the last 24 hours' stamps (of spot: the forecast from the
+        perpetual's stamps, see `screen_carry`), or an assumption for at least one leg.
     net_edge_bps : float
         ``gross - fee - slippage + funding``: a projection of the fit window, see `mean_net_bps`.
     notional_y_usd, notional_x_usd : float
@@ -79,8 +79,9 @@ class Candidate:
     gates_failed : tuple of str
         Names of the gates behind `misses`, of `GATES`; of `CARRY_GATES` for spot.
     calibrated : bool
-        Whether a model that was fitted on later, untouched data was asked about this pair. It is asked about pairs
-        at entry; the numbers below are NaN for the others, and where it does not know.
+        Whether a model that was fitted on trades that are over was asked about this pair. It is asked about pairs at
+        entry, and about spot that can be traded and is to receive funding; the numbers below are NaN for the others,
+        and where it does not know.
     mean_net_bps, standard_error_bps, lower_net_bps : float
         Calibrated mean of the net edge, its standard error, and what it is above with 90 %: above 0, the pair
         qualifies. Error and bound are NaN where nothing was learned; the mean is less the costs alone there.
@@ -97,7 +98,8 @@ class Candidate:
         What the trade ties up at the settings' leverage.
     liquidation_distance_y, liquidation_distance_x : float
         Move of the leg's price, as a fraction, at which the exchange closes it (isolated margin, before fees and
-        funding); -1 or less for a long leg that cannot be closed, NaN where the coin's maximum leverage is unknown.
+        funding); -1 or less for a long leg that cannot be closed, infinite for spot that is paid in full, NaN where the
+        coin's maximum leverage is unknown.
     break_even_z : float
         Size of z from which what is believed of the reversion pays all costs; NaN where nothing reverts.
     largest_size_usd : float

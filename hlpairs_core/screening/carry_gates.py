@@ -73,17 +73,18 @@ def carry_gates(column: Mapping[str, Any], settings: ScreenSettings) -> list[Gat
     def costs(i: int) -> str:
         return f"fees {fee[i]:.1f} + slippage {slippage[i]:.1f} bps exceed the expected funding {income[i]:.1f} bps"
 
+    def too_small(i: int) -> str:
+        if np.isnan(capacity[i]):
+            return "its capacity is unknown"
+        return f"its volume and books take at most {capacity[i]:,.0f} USD gross, the trade is {size:,.0f}"
+
     return [
         Gate("history", np.asarray(unsound != "", dtype=bool), lambda i: str(unsound[i])),
         Gate("borrow", ~column["tradable"], lambda _: "spot cannot be sold short: there is nowhere to borrow it"),
         Gate("funding", ~np.isfinite(income), lambda i: f"the funding of {x[i]} is unknown"),
         Gate("slippage", ~np.isfinite(slippage), lambda _: "the slippage is unknown, or a visible book too thin"),
         Gate("edge", np.asarray(income - fee - slippage <= 0), costs),
-        Gate(
-            "capacity",
-            ~(capacity >= size),
-            lambda i: f"its volume and books take at most {capacity[i]:,.0f} USD gross, the trade is {size:,.0f}",
-        ),
+        Gate("capacity", ~(capacity >= size), too_small),
         Gate(
             "order",
             np.asarray(leg < MINIMUM_ORDER_USD),

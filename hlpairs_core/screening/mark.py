@@ -39,7 +39,8 @@ def mark(
 
         * ``signal_zscore``, ``signal_net_edge_bps``: what the selection saw
         * ``mean_net_bps, lower_net_bps``: the calibrated mean and its lower bound, of the new expectation as much as
-          was expected of the selection's to arrive, with the same margin between them
+          was expected of the selection's to arrive, with the same margin between them. The range and the chance of a
+          gain stay those of the signal
         * ``mark_state``: where z stands, counted in the direction that the sides bet against: ``"entry"``
           from `z_in` on, ``"faded"`` between `z_out` and `z_in`, ``"reverted"`` at ``|z| <= z_out``,
           ``"crossed"`` beyond `z_out` on the other side of the mean, ``"unknown"`` without a mid; ``"held"`` for
@@ -58,6 +59,7 @@ def mark(
         _prices(table["x"], mids),
         **{name: _floats(table[name]) for name in ("alpha", "beta", "mean", "sigma")},
     )
+    zscore = np.where((table["kind"] == "spot_perp").to_numpy(), np.nan, zscore)
     # z = 0 at the signal has no sign of its own; the sides have.
     distance = np.where(table["side_y"] == "short", zscore, -zscore)
     edge = expected_edge(

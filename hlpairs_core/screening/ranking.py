@@ -13,12 +13,13 @@ def rank(candidates: pd.DataFrame, in_question: BoolArray) -> pd.DataFrame:
     """Sort pairs, best first: qualifying ones by net edge, then those in question by net edge, the rest by p.
 
     In question are cointegrated pairs, and spot that can be traded. The net edge is the calibrated mean where a model
-    was asked; those pairs come before others in question. Unknown numbers come last, ties go by name.
+    was asked; those of which it knows something come before others in question. Unknown numbers come last, ties go by
+    name.
     """
     asked = candidates["calibrated"].to_numpy(dtype=bool)
-    net = np.where(asked, candidates["mean_net_bps"], candidates["net_edge_bps"])
+    net = np.where(asked, candidates["mean_net_bps"], candidates["net_edge_bps"]).astype(np.float64)
     qualifies = candidates["qualifies"].to_numpy(dtype=bool)
-    group = np.select([qualifies, asked, in_question], [0, 1, 2], default=3)
+    group = np.select([qualifies, asked & np.isfinite(net), in_question], [0, 1, 2], default=3)
     merit = np.where(group < 3, -net, candidates["p_value"])
     keys = pd.DataFrame({"group": group, "merit": merit, "y": candidates["y"], "x": candidates["x"]})
     order = keys.sort_values(["group", "merit", "y", "x"]).index

@@ -59,7 +59,7 @@ class Verdict:
     text : str
         One sentence or two; plain text with coin names in it, to be escaped where it is shown.
     calibrated : bool
-        Whether the expected edge was checked against later, untouched data.
+        Whether a model that was fitted on trades that are over judged the edges; else they are projections.
     """
 
     qualifies: bool
@@ -74,9 +74,10 @@ class ScreenResult:
     Attributes
     ----------
     candidates : DataFrame
-        One row a tested pair, best first, with the attributes of `Candidate` as columns: pairs that qualify
-        by net edge (the calibrated mean where there is one), then those that pass the p gate by net edge, those with
-        a calibrated mean first, then the others by p.
+        One row a tested pair, and two a matched spot pair (both directions), best first, with the attributes of
+        `Candidate` as columns: those that qualify by net edge (the calibrated mean where a model was asked), then those
+        that pass the p gate and spot that can be traded by net edge, those that a model was asked about first, then the
+        others by p.
     signals : DataFrame
         The pairs at entry (p and z gates passed) with all that a walk-forward knows of a candidate at its signal: the
         columns of `WalkForward.rows` but the outcomes; and spot that can be traded, with `CARRY_FEATURES` (which
@@ -85,8 +86,9 @@ class ScreenResult:
     top : Candidate or None
         The qualifying pair with the largest expected net edge.
     nearest_miss : Candidate or None
-        When none qualifies: of the pairs that pass the p gate the one that fails the fewest gates, of several
-        the one with the largest expected net edge; where none passes the p gate, the pair with the lowest p.
+        When none qualifies: of the pairs that pass the p gate and of spot that can be traded the one that fails the
+        fewest gates, of several the first in the order of `candidates`; where there is none, the one with the lowest
+        p.
         Its first miss names what sinks it. None when a pair qualifies or none was tested.
     verdict : Verdict
         The answer in words.

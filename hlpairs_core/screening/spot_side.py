@@ -18,6 +18,7 @@ from hlpairs_core.screening.forecast import EdgeForecast, forecast_columns
 from hlpairs_core.screening.gates import doubt
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.screening.signals import SIGNALS
+from hlpairs_core.screening.universe import listed_coins
 
 __all__ = ["JudgedCarry", "SpotMarket", "judge_carry"]
 
@@ -85,8 +86,9 @@ def judge_carry(
     market: MarketState | None,
     edge: EdgeForecast | None,
 ) -> JudgedCarry | None:
-    """Hold matched spot pairs to their gates; None where no pair is in both panels."""
-    matches = [one for one in spot.matches if one.coin in spot.panel.coins and one.perp in panel.coins]
+    """Hold matched spot pairs to their gates; None where no pair is in both panels and its perpetual listed."""
+    perps = set(panel.coins) if market is None else listed_coins(market).intersection(panel.coins)
+    matches = [one for one in spot.matches if one.coin in spot.panel.coins and one.perp in perps]
     if not matches:
         return None
     books: Mapping[str, OrderBook] = {} if market is None else market.books

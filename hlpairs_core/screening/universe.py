@@ -14,7 +14,7 @@ from hlpairs_core.screening.liquidity import day_notional_usd
 from hlpairs_core.screening.settings import ScreenSettings
 from hlpairs_core.wording import stated, told_apart
 
-__all__ = ["CoinChecks", "Universe", "coin_day_notional", "select_universe"]
+__all__ = ["CoinChecks", "Universe", "coin_day_notional", "listed_coins", "select_universe"]
 
 # What a screen reads of a market.
 _SAID = ("is_delisted", "max_leverage", "funding_rate", "day_notional_usd")
@@ -65,7 +65,7 @@ def select_universe(panel: Panel, settings: ScreenSettings, market: MarketState 
         },
         index=pd.Index(list(panel.coins), name="coin", dtype=object),
     )
-    listed = None if market is None else _listed(market)
+    listed = None if market is None else listed_coins(market)
     unrecorded = sorted((listed or set()) - set(panel.coins))
     table = pd.concat([table, _no_candles(unrecorded)]) if unrecorded else table
     table = table.sort_index()
@@ -95,7 +95,7 @@ class CoinChecks:
     def of(cls, panel: Panel, settings: ScreenSettings, market: MarketState | None = None) -> "CoinChecks":
         """Check the coins at the panel's last bar."""
         recent = panel.tail(settings.window + 1)
-        listed = None if market is None else _listed(market)
+        listed = None if market is None else listed_coins(market)
         delisted = np.array([listed is not None and coin not in listed for coin in panel.coins], dtype=bool)
         missing = np.sum(~np.isfinite(recent.close), axis=0)
         still = ~np.any(recent.close[:-1] != recent.close[:1], axis=0)
@@ -132,7 +132,8 @@ def coin_day_notional(panel: Panel, market: MarketState | None) -> FloatArray:
     return np.asarray(said.to_numpy(dtype=np.float64))
 
 
-def _listed(market: MarketState) -> set[str]:
+def listed_coins(market: MarketState) -> set[str]:
+    """Return the coins that the exchange lists and has not delisted."""
     missing = [name for name in _SAID if name not in market.contexts.columns]
     if missing:
         raise InputError(f"market.contexts lacks {', '.join(missing)}: give what `HyperliquidClient.contexts` returns")

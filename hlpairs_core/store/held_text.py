@@ -9,6 +9,7 @@ from typing import Any
 from hlpairs_core.store.journal_reader import JournalReport
 from hlpairs_core.store.markets import MarketReport
 from hlpairs_core.store.report import StoreReport
+from hlpairs_core.store.scorecard_reader import ScorecardReport
 from hlpairs_core.store.screen_history import ScreensReport
 
 __all__ = ["held_json", "held_text"]
@@ -44,6 +45,7 @@ def _lines(market: MarketReport) -> list[str]:
     ]
     kept = [_of_journal(market.journal)] if market.journal else []
     kept += [_of_screens(market.screens)] if market.screens else []
+    kept += [_of_scorecard(market.scorecard)] if market.scorecard else []
     aside = [f"set aside: {store.kind}/{name}" for store in market.stores for name in store.set_aside]
     return [market.market, *(f"  {line}" for line in (*rows, *kept, *aside, *market.problems))]
 
@@ -62,6 +64,13 @@ def _of_journal(journal: JournalReport) -> str:
 def _of_screens(screens: ScreensReport) -> str:
     since, size = _since(screens.first_closed_ms), f"{screens.bytes / MB:,.1f} MB"
     return f"screens: {screens.screens:,}{since}, {screens.whole:,} of them with all pairs, {size}"
+
+
+def _of_scorecard(scorecard: ScorecardReport) -> str:
+    since, size = _since(scorecard.first_closed_ms), f"{scorecard.bytes / MB:,.1f} MB"
+    return (
+        f"scorecard: {scorecard.bars:,} bars{since}, {scorecard.marked:,} of {scorecard.named:,} pairs marked, {size}"
+    )
 
 
 def _since(first_ms: int | None) -> str:

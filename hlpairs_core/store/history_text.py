@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from hlpairs_core.exceptions import InputError
-from hlpairs_core.store.markets import SCREENS, markets_in
+from hlpairs_core.store.markets import SCREENS, market_with
 from hlpairs_core.store.screen_history import ScreenHistory
 from hlpairs_core.wording import printable
 
@@ -22,14 +21,7 @@ def screens_of(data_dir: Path, market: str | None = None) -> ScreenHistory:
     InputError
         If the market has none, or it has to be said which is meant.
     """
-    names = [path.name for path in markets_in(data_dir) if (path / SCREENS).exists()]
-    if market is None and len(names) == 1:
-        market = names[0]
-    if market not in names:
-        known = ", ".join(names) or "no market"
-        which = "" if market is None else f", {market!r} has not"
-        raise InputError(f"{known} in {data_dir} has past screens{which}: say which market is meant (--market)")
-    return ScreenHistory(data_dir / market / SCREENS)
+    return ScreenHistory(market_with(data_dir, market, SCREENS, "past screens") / SCREENS)
 
 
 def history_text(past: pd.DataFrame) -> str:

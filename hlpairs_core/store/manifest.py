@@ -15,9 +15,9 @@ __all__ = ["MANIFEST", "Listed", "Manifest", "read_manifest", "write_manifest"]
 
 MANIFEST = "manifest.json"
 FORMAT = "hlpairs backup"
-VERSION = 2
-# The first had no screens.
-READABLE = (1, VERSION)
+VERSION = 3
+# The first had no screens, the second no scorecard.
+READABLE = (1, 2, VERSION)
 
 
 @dataclass(frozen=True)

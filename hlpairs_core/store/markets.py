@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from hlpairs_core.exceptions import StoreError
+from hlpairs_core.exceptions import InputError, StoreError
 from hlpairs_core.intervals import INTERVALS
 from hlpairs_core.store.candles import CandleStore, FundingStore, MinuteStore
 from hlpairs_core.store.files import DISK, Files, ReadOnlyFiles
 from hlpairs_core.store.journal import JOURNAL_SCHEMA
 from hlpairs_core.store.journal_reader import JournalReport, report_journal
 from hlpairs_core.store.report import StoreReport
+from hlpairs_core.store.scorecard import SCORECARD_SCHEMA
+from hlpairs_core.store.scorecard_reader import ScorecardReport, report_scorecard
 from hlpairs_core.store.screen_history import ScreensReport, report_screens
 from hlpairs_core.store.screens import SCREENS_SCHEMA
 from hlpairs_core.store.series import SegmentStore
@@ -19,19 +21,22 @@ from hlpairs_core.store.series import SegmentStore
 __all__ = [
     "DATABASES",
     "JOURNAL",
+    "SCORECARD",
     "SCREENS",
     "MarketReport",
     "held",
     "is_kind",
     "is_market_name",
     "kinds_in",
+    "market_with",
     "markets_in",
     "open_store",
 ]
 
 JOURNAL = "journal.sqlite"
 SCREENS = "screens.sqlite"
-DATABASES = {JOURNAL: JOURNAL_SCHEMA, SCREENS: SCREENS_SCHEMA}
+SCORECARD = "scorecard.sqlite"
+DATABASES = {JOURNAL: JOURNAL_SCHEMA, SCREENS: SCREENS_SCHEMA, SCORECARD: SCORECARD_SCHEMA}
 CANDLES = "candles-"
 Report = TypeVar("Report")
 OTHERS = (".", "engine.", "restore.", "replaced-")
@@ -49,6 +54,7 @@ class MarketReport:
         Candles by interval, funding, minutes; only those that exist.
     journal : JournalReport or None
     screens : ScreensReport or None
+    scorecard : ScorecardReport or None
         None where there is none, or it cannot be read.
     problems : tuple of str
         What cannot be read, and why.
@@ -58,6 +64,7 @@ class MarketReport:
     stores: tuple[StoreReport, ...]
     journal: JournalReport | None
     screens: ScreensReport | None
+    scorecard: ScorecardReport | None
     problems: tuple[str, ...]
 
 
@@ -82,6 +89,33 @@ def markets_in(data_dir: Path) -> list[Path]:
     """
     folders = (path for path in _folders(data_dir) if is_market_name(path.name))
     return sorted(path for path in folders if _has_database(path) or kinds_in(path))
+
+
+def market_with(data_dir: Path, market: str | None, name: str, what: str) -> Path:
+    """Return the folder of the market that has a file; without a market's name, of the only one that has it.
+
+    Parameters
+    ----------
+    data_dir : pathlib.Path
+        The data folder.
+    market : str or None
+        Which market is meant.
+    name, what : str
+        Of the file, and what it is called in messages.
+
+    Raises
+    ------
+    InputError
+        If the market has none, or it has to be said which is meant.
+    """
+    names = [path.name for path in markets_in(data_dir) if (path / name).exists()]
+    if market is None and len(names) == 1:
+        market = names[0]
+    if market not in names:
+        known = ", ".join(names) or "no market"
+        which = "" if market is None else f", {market!r} has not"
+        raise InputError(f"{known} in {data_dir} has {what}{which}: say which market is meant (--market)")
+    return data_dir / market
 
 
 def kinds_in(market: Path) -> list[str]:
@@ -139,7 +173,8 @@ def _report(market: Path) -> MarketReport:
             problems.append(f"{kind}: {error}")
     journal = _reported(report_journal, market / JOURNAL, problems)
     screens = _reported(report_screens, market / SCREENS, problems)
-    return MarketReport(market.name, tuple(stores), journal, screens, tuple(problems))
+    scorecard = _reported(report_scorecard, market / SCORECARD, problems)
+    return MarketReport(market.name, tuple(stores), journal, screens, scorecard, tuple(problems))
 
 
 def _reported(report: Callable[[Path], Report], path: Path, problems: list[str]) -> Report | None:

@@ -14,7 +14,7 @@ class StoreReport:
     kind : str
         Such as ``candles-1h``, ``funding`` or ``minutes``.
     coins : int
-        Number of coins with rows or answered ranges.
+        Number of coins with rows or answered ranges; spot pairs count beside the perpetuals of their coins.
     rows : int
         Rows in the files; one that was stored again counts again until its files are merged.
     first, last : pandas.Timestamp or None

@@ -18,7 +18,7 @@ from hlpairs_core.store.database import check_version, reading, size_of
 from hlpairs_core.store.pair_rows import NUMBERS, ROW, PairRows, from_bytes
 from hlpairs_core.store.screens import SCREENS_SCHEMA
 
-__all__ = ["PAIR_COLUMNS", "ScreenHistory", "ScreensReport", "report_screens"]
+__all__ = ["PAIR_COLUMNS", "ScreenHistory", "ScreensReport", "report_screens", "to_ms"]
 
 EVER_MS = -(2**62)
 TEXTS = ("y", "x", "gates_failed", "settings")
@@ -115,7 +115,7 @@ class ScreenHistory:
         """
         if y == x:
             raise InputError(f"{y!r} is named twice: a pair has two coins")
-        since_ms = EVER_MS if since is None else _to_ms(since)
+        since_ms = EVER_MS if since is None else to_ms(since)
         with self._reading() as database:
             pair = [_coin_id(database, name) for name in (y, x)]
             parts = _parts_of(database, pair, since_ms)
@@ -137,7 +137,7 @@ class ScreenHistory:
             If no screen of this bar is kept, or `closed_at` has no time zone.
         """
         with self._reading() as database:
-            found = _unpacked(database.execute(f"{PARTS} WHERE screens.closed_ms = ?", (_to_ms(closed_at),)))
+            found = _unpacked(database.execute(f"{PARTS} WHERE screens.closed_ms = ?", (to_ms(closed_at),)))
             frame = _frame(database, list(found))
         if frame.empty:
             raise InputError(f"no pair is kept of a screen of the bar that closed at {closed_at}: see `screens`")
@@ -265,7 +265,14 @@ def _times(ms: Any) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.asarray(ms, dtype=np.int64).view("datetime64[ms]")).tz_localize("UTC")
 
 
-def _to_ms(time: pd.Timestamp) -> int:
+def to_ms(time: pd.Timestamp) -> int:
+    """Return milliseconds since 1970, rounded up.
+
+    Raises
+    ------
+    InputError
+        If the time has no zone.
+    """
     if time.tzinfo is None:
         raise InputError(f"the time is {time} without a time zone: say which, for example '2025-01-01T00:00Z'")
     microseconds = int(time.as_unit("us").asm8.astype(np.int64))

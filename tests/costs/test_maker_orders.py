@@ -34,6 +34,15 @@ def test_two_bars_by_hand():
     assert found.unfilled[0] == 0.5
 
 
+def test_of_a_leg_that_is_not_filled_its_own_share_of_the_slippage_is_paid():
+    """y is always filled, x never is and does not move: a tenth of the notional, a tenth of the slippage."""
+    open_, traded = np.full((3, 2), 100.0), np.ones((3, 2), dtype=bool)
+    high, low = open_ * [1.01, 1.0], open_ * [0.99, 1.0]
+    orders = RestingOrders.of(open_, high, low, traded, half_spread_bps=2.0)
+    found = pair(orders, weights=(0.9, 0.1), slippage=30.0)
+    assert found.cost_bps[0] == pytest.approx(0.9 * 2 * (1.5 - 2.0) + 0.1 * (2 * 4.5 + 30.0))
+
+
 def test_a_trade_at_the_very_price_is_no_fill_and_a_bar_without_trades_is_not_counted():
     open_ = np.full((4, 2), 100.0)
     low, high = np.full((4, 2), 100.0 * (1 - 2e-4)), np.full((4, 2), 100.0 * (1 + 2e-4))

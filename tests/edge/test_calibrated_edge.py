@@ -59,3 +59,14 @@ def test_settings_that_it_was_not_fitted_for_are_refused(model: EdgeModel, setti
     edge.check(settings)
     with pytest.raises(InputError, match="the model was fitted with window 336 and the settings say 200"):
         edge.check(replace(settings, window=200))
+
+
+def test_a_gate_that_lets_pass_what_a_model_does_not_know_is_refused_unless_the_kind_has_no_test(
+    model: EdgeModel, settings: ScreenSettings
+) -> None:
+    few = replace(model, grid=replace(model.grid, p_max=0.04))
+    with pytest.raises(InputError, match=r"p of at most 0\.04 and the settings' p_max is 0\.05: lower it"):
+        CalibratedEdge({"perp_perp": few}).check(settings)
+    CalibratedEdge({"perp_perp": few}).check(replace(settings, p_max=0.04))
+    untested = replace(model, grid=replace(model.grid, p_max=float("nan")))
+    CalibratedEdge({"spot_perp": untested}).check(settings)

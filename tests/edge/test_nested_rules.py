@@ -60,6 +60,14 @@ def test_of_noise_the_search_promises_more_than_comes_and_says_so() -> None:
     assert np.mean([one.out_of_sample_confidence for one in traded]) < 0.3
 
 
+def test_what_is_entered_late_is_over_late_and_the_past_ends_as_much_earlier() -> None:
+    """Holds of 49 hours and an embargo of 24 leave 7 of 8 weeks; 100 bars of delay more leave 6."""
+    bars, good = bars_of(32), RULES[7]
+    trades = luck(4, bars, {good: 80.0})
+    assert choose(trades, bars).folds[0].promised.n == 7 * 28
+    assert choose(trades, bars, delay_bars=100).folds[0].promised.n == 6 * 28
+
+
 def test_a_planted_edge_is_chosen_and_realised() -> None:
     bars, good = bars_of(32), RULES[7]
     found = choose(luck(4, bars, {good: 80.0}), bars)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from hlpairs_core.engine.refit import Refitter
 from hlpairs_core.engine.run import shown_settings
 from hlpairs_core.engine.state import State
 from hlpairs_core.exchange import MarketStamp
-from hlpairs_core.market import Panel
+from hlpairs_core.market import Panel, SpotMatch
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.store import CandleStore, FundingStore
 
@@ -41,8 +42,10 @@ class Worker(Refitter):
 class EdgeWorld:
     """What the keeper needs: a folder with a store, a state with a final answer of a bar, and a worker."""
 
-    def __init__(self, folder: Path, *, settings: ScreenSettings = SETTINGS) -> None:
-        self.folder, self.settings, self.now = folder, settings, 1_000_000.0
+    def __init__(
+        self, folder: Path, *, settings: ScreenSettings = SETTINGS, matches: tuple[SpotMatch, ...] = ()
+    ) -> None:
+        self.folder, self.settings, self.matches, self.now = folder, settings, matches, 1_000_000.0
         self.state = State(settings=shown_settings(settings, CostModel()), problems=Problems(lambda: self.now))
         self.history, self.worker = History(folder, "1h"), Worker()
         self.is_complete, self.naps = True, 0
@@ -52,6 +55,7 @@ class EdgeWorld:
             settings=settings,
             costs=CostModel(),
             is_complete=lambda: self.is_complete,
+            matches=lambda: self.matches,
             worker=self.worker,
             clock=lambda: self.now,
             sleep=self._sleep,
@@ -93,6 +97,21 @@ def store(panel: Panel, folder: Path) -> None:
     CandleStore(folder, "1h").append(_long(panel, ("open", "high", "low", "close", "volume")), [])
     funding = _long(panel, ("funding",)).rename(columns={"funding": "funding_rate"})
     FundingStore(folder).append(funding.assign(premium=np.nan), [])
+
+
+def with_spots(panel: Panel, matches: tuple[SpotMatch, ...]) -> Panel:
+    """Make the spot pairs: the perpetual's bars and a basis that bounces around 0; each token is a part of a coin."""
+    perps, rng = panel.select([one.perp for one in matches]), np.random.default_rng(5)
+    per_perp = np.array([one.per_perp for one in matches])
+    scale = np.exp(rng.normal(0, 3e-4, perps.close.shape)) / per_perp
+    prices = {name: getattr(perps, name) * scale for name in ("open", "high", "low", "close")}
+    names, funding = tuple(one.coin for one in matches), np.full(perps.close.shape, np.nan)
+    return replace(perps, coins=names, **prices, volume=perps.volume * per_perp, funding=funding)
+
+
+def store_spots(spots: Panel, folder: Path) -> None:
+    """Keep spot candles beside those of perpetuals."""
+    CandleStore(folder, "1h").append(_long(spots, ("open", "high", "low", "close", "volume")), [])
 
 
 def _long(panel: Panel, names: tuple[str, ...]) -> pd.DataFrame:

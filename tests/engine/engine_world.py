@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import inspect
 import json
 import math
 import time
@@ -26,7 +27,7 @@ from hlpairs_core.engine.state import State
 from hlpairs_core.exchange import HyperliquidClient, MarketStamp, WeightBudget
 from hlpairs_core.screening import ScreenSettings
 from hlpairs_core.simulation import SimulatedExchange, synthetic_market
-from hlpairs_core.store import Journal, Screens
+from hlpairs_core.store import Journal, ScorecardFile, Screens
 from hlpairs_core.store.files import DiskFiles
 
 START = pd.Timestamp("2026-03-01T10:30", tz="UTC")
@@ -46,7 +47,8 @@ class FullDisk(DiskFiles):
 class Wire(httpx.AsyncBaseTransport):
     """The way to the exchange.
 
-    `fault` may answer in its place (text: with the exchange's own headers; None lets the request pass), `edit` may
+    `fault` may answer in its place (text: with the exchange's own headers; None lets the request pass; what it has to
+    wait for is waited for), `edit` may
     change the request's JSON and `change` the answer's, and `address` leads to another exchange. `asked` has every
     request.
     """
@@ -63,6 +65,8 @@ class Wire(httpx.AsyncBaseTransport):
         body = json.loads(request.content)
         self.asked.append(body)
         answer = self.fault(body)
+        if inspect.isawaitable(answer):
+            answer = await answer
         if isinstance(answer, httpx.Response):
             return answer
         self.edit(body)
@@ -148,6 +152,7 @@ class World:
         self.history = History(self.market_folder, "1h", files=self.disk)
         self.journal = Journal(self.market_folder / "journal.sqlite", self.clock)
         self.screens = Screens(self.market_folder / "screens.sqlite", self.clock)
+        self.scorecard_file = ScorecardFile(self.market_folder / "scorecard.sqlite", self.clock)
         self.refitter, self.idler = Refitter(lambda: ThreadPoolExecutor(1)), Refitter(lambda: ThreadPoolExecutor(1))
         around = Surroundings(
             client=self.client,
@@ -155,6 +160,7 @@ class World:
             history=self.history,
             journal=self.journal,
             screens=self.screens,
+            scorecard=self.scorecard_file,
             state=self.state,
             hub=self.hub,
             metrics=self.metrics,
@@ -170,7 +176,7 @@ class World:
         self.engine = LiveEngine(around, stream=self.stream, record=self.record)
         self.bars, self.ticks, self.contexts = self.engine.bars, self.engine.ticks, self.engine.contexts
         self.selector, self.filler, self.diary = self.engine.selector, self.engine.filler, self.engine.diary
-        self.kept_screens = self.engine.kept_screens
+        self.kept_screens, self.scorecard = self.engine.kept_screens, self.engine.scorecard
         self.watch = self.engine.watch
         self.feed, self.polls, self.closes = self.engine.feed, self.engine.polls, self.engine.closes
         self.source = EngineSource(self.state, clock=self.clock)
@@ -216,5 +222,6 @@ class World:
         self.idler.close()
         self.journal.close()
         self.screens.close()
+        self.scorecard_file.close()
         await self.client.aclose()
         await self.exchange.stop()

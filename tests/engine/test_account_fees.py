@@ -42,6 +42,16 @@ async def test_what_the_exchange_does_not_say_is_noted_without_the_address(world
     assert ADDRESS not in problem["text"]
 
 
+async def test_an_address_in_any_spelling_is_in_no_message_and_no_status(world):
+    """Wallets write some letters large, and the exchange is asked in small ones."""
+    large = "0x" + "5A" * 20
+    world.wire.fault = lambda request: httpx.Response(503) if request["type"] == "userFees" else None
+    await paid(world, large)
+    said = f"{world.state.problems.all()} {world.client.status()}".lower()
+    assert "userfees" in said
+    assert ADDRESS not in said
+
+
 def test_what_is_no_address_is_refused(monkeypatch):
     monkeypatch.setenv("HLPAIRS_ADDRESS", "0x12")
     with pytest.raises(SettingsError, match="HLPAIRS_ADDRESS is '0x12'"):

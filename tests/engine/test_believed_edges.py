@@ -16,7 +16,7 @@ class Says:
     """Says that all net edges are 12 bps, give or take `error`."""
 
     def __init__(self, error=5.0):
-        self.error = error
+        self.error, self.models = error, {}
 
     def predict(self, rows, *, settings):
         assert settings.z_in == LOOSE["z_in"]
@@ -87,3 +87,12 @@ async def test_the_screen_command_prints_mean_and_bound(make_world):
     assert "believed above, 90 %" in " ".join(text.split())
     assert "+12.0" in text
     assert "+5.6" in text
+
+
+async def test_a_bound_that_is_not_known_is_printed_as_unknown(make_world):
+    world = await make_world(n_coins=6, **LOOSE)
+    world.state.edge = Says(error=float("nan"))
+    await screened(world)
+    text = to_text(world.state.selection.result, 2)
+    assert "unknown" in text
+    assert "nan" not in text

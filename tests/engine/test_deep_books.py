@@ -65,3 +65,18 @@ async def test_where_there_is_no_deeper_book_the_pair_is_refused_with_what_the_v
     result = world.state.selection.result
     said = [misses[0] for misses in result.candidates["misses"] if misses]
     assert any("book is too thin: at most" in miss for miss in said)
+
+
+async def test_a_bar_that_is_screened_again_asks_for_no_level_a_second_time(make_world):
+    def cut(request, answer):
+        """Aggregated levels hold no more than the visible ones: the book stays too thin."""
+        return answer | {"levels": [side[:1] for side in answer["levels"]]} if "nSigFigs" in request else answer
+
+    world = await make_world(**LARGE)
+    world.wire.change = cut
+    await world.bars.step()
+    asked = [(one["coin"], one["nSigFigs"]) for one in world.wire.asked if "nSigFigs" in one]
+    coins, last = world.bars.eligible(), world.state.screened
+    await world.selector.select(coins, last, wanted=len(coins), final=True)
+    assert asked
+    assert [(one["coin"], one["nSigFigs"]) for one in world.wire.asked if "nSigFigs" in one] == asked

@@ -16,7 +16,8 @@ from hlpairs_core.costs import CostModel
 from hlpairs_core.edge import CalibratedEdge, EdgeModel, with_record
 from hlpairs_core.engine.edge_fits import TOO_OLD
 from hlpairs_core.engine.edge_parts import EdgeJob
-from hlpairs_core.engine.edge_walk import FittedEdge, Walked, fit_edge, walk_parts
+from hlpairs_core.engine.edge_walk import Walked, fit_edge, walk_parts
+from hlpairs_core.engine.fitted_edge import FittedEdge
 from hlpairs_core.engine.refit import Refitter, spawn_idle
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import Panel
@@ -116,7 +117,7 @@ async def test_what_is_told_of_a_fit_are_its_stages_and_bars(world):
     assert world.told.stage == "fitted"
     assert world.told.fitted_at == BAR + HOUR
     (model,) = world.state.edge.models.values()
-    assert world.told.span == model.span
+    assert world.told.spans == {"perp_perp": model.span}
     assert f"{model.report()['n_rows'][0]} trades from 2025-11-2" in world.told.text
     status = world.told.status()
     assert (status["stage"], status["bars_done"], status["fitted_at"]) == ("fitted", total, "2026-02-26T10:00:00.000Z")
@@ -333,11 +334,11 @@ async def test_a_model_that_knows_the_future_is_not_used(open_fitted):
         ("edge-fit.json", b"{", "edge-fit.json cannot be read"),
         ("edge-fit.json", b'{"format": 99}', "edge-fit.json is of another version of hlpairs"),
         (
-            "edge-model.json",
+            "edge-model-perp_perp.json",
             b'{"hlpairs_edge_model": 0}',
-            "edge-model.json or edge-past.parquet is not what was written",
+            "edge-model-perp_perp.json is not what was written",
         ),
-        ("edge-past.parquet", b"PAR1", "edge-model.json or edge-past.parquet is not what was written"),
+        ("edge-past.parquet", b"PAR1", "edge-past.parquet is not what was written"),
         ("edge-past.parquet", None, "it is damaged"),
     ],
 )

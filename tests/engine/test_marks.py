@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hlpairs_core.engine.marks import SPARKLINE_STEP_SECONDS, Marks
+from hlpairs_core.engine.metrics import Metrics
 from hlpairs_core.engine.payload import iso
 from hlpairs_core.market.second_bars import SecondBars
 from hlpairs_core.screening import mark
@@ -67,6 +69,24 @@ async def test_a_sparkline_point_is_the_frozen_z_of_the_mids_of_its_second(resul
     (row,) = Marks(result, [(one["y"], one["x"])]).rows({}, seconds)
     z = (math.log(50.0) - one["alpha"] - one["beta"] * math.log(7.0) - one["mean"]) / one["sigma"]
     assert row["sparkline"] == {"t": [iso(1_600_000_000)], "z": [pytest.approx(z, abs=1e-4)]}
+
+
+async def test_spot_has_no_sparkline_of_z(result):
+    table = result.candidates.assign(kind="spot_perp")
+    pair = shown(result)[0]
+    seconds = followed(*pair)
+    for coin in pair:
+        seconds.take(coin, 50.0, 1_600_000_000.2)
+    (row,) = Marks(replace(result, candidates=table), [pair]).rows({}, seconds)
+    assert (row["zscore"], row["sparkline"]) == (None, {"t": [], "z": []})
+
+
+async def test_a_lead_without_z_is_not_counted():
+    metrics = Metrics()
+    for zscore in (-2.5, math.nan):
+        metrics.observe_lead(zscore)
+    counted = [metrics.registry.get_sample_value(f"hlpairs_top_abs_zscore_{one}") for one in ("sum", "count")]
+    assert counted == [2.5, 1.0]
 
 
 async def test_a_sparkline_has_a_point_every_eight_seconds_and_none_where_a_leg_was_not_quoted(result):

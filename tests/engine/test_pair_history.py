@@ -49,7 +49,7 @@ async def stored(tmp_path):
         )
         screens.add(table, final=True)
     source = EngineSource(None)
-    source.open(Parts(None, None, None, None, None, None, None, screens))
+    source.open(Parts(None, None, None, None, None, None, None, screens, None))
     url, close = serve(source)
     yield url, screens.path
     await close()

@@ -49,6 +49,9 @@ def test_a_screen_asks_the_running_engine_and_prints_json(engine, exchange):
     first = result["candidates"][0]
     total = first["gross_bps"] - first["fee_bps"] - first["slippage_bps"] + first["funding_bps"]
     assert first["net_edge_bps"] == pytest.approx(total, abs=1e-9)
+    with connect(folder) as client:
+        has_spot = bool(client.top()["carry"])
+    assert ("only pairs of perpetuals are screened here" in done.stderr) == has_spot
 
 
 def test_the_engine_is_found_read_and_stopped_with_its_admin_token_only(engine):

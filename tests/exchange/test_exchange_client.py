@@ -360,6 +360,24 @@ async def test_funding_is_fetched_page_by_page_without_repeating_rows(rows: int,
     assert exchange.count("fundingHistory") == requests
 
 
+async def test_pages_of_two_markets_are_no_history_of_either():
+    """A simulated exchange that is restarted with another seed answers at the same address."""
+    times = [NOON * 1000 - k * HOUR_MS for k in reversed(range(1, 701))]
+    exchange = Exchange()
+
+    def page(body: dict[str, Any]) -> Any:
+        seed = exchange.count("fundingHistory")
+        exchange.headers = {"X-Hlpairs-Market": "demo", "X-Hlpairs-Market-Name": f"demo-seed{seed}"}
+        return paged(times)(body)
+
+    exchange.answers["fundingHistory"] = page
+    async with client_of(exchange) as client:
+        with pytest.raises(ExchangeUnavailable, match=r"became demo-seed2 between two pages of demo-seed1: ask again"):
+            await client.funding_history("BTC", "2024-01-01T00:00Z")
+        assert client.stamp is not None
+        assert client.stamp.name == "demo-seed2", "so that the engine learns of it"
+
+
 async def test_funding_outside_the_range_is_left_out_and_the_jitter_stays():
     times = [MIDNIGHT - HOUR_MS, MIDNIGHT + 39, MIDNIGHT + HOUR_MS + 1433, MIDNIGHT + 12 * HOUR_MS]
     async with client_of(Exchange(fundingHistory=[payment(t) for t in times])) as client:

@@ -13,17 +13,22 @@ import numpy as np
 import pandas as pd
 
 from hlpairs_core.store import (
+    Came,
     CandleStore,
     FundingStore,
     Journal,
     Keep,
     MinuteStore,
+    Said,
+    ScorecardFile,
     ScreenHistory,
     Screens,
     ScreenTable,
     SegmentStore,
+    read_scorecard,
 )
 from hlpairs_core.store.pair_rows import ROW
+from hlpairs_core.store.scorecard import Rule
 
 __all__ = ["COINS", "MODES", "StoreChecker", "append_bars", "open_stores"]
 
@@ -53,6 +58,7 @@ def write(folder: Path, mode: str, say: Callable[[str], None]) -> None:
                 say(f"stored block {block} {part}")
     journal = Journal(folder / "journal.sqlite")
     screens = Screens(folder / "screens.sqlite", keep=Keep(megabytes=0.2, best=BEST))
+    scorecard = ScorecardFile(folder / "scorecard.sqlite")
     begun = {name: _bars(store) for name, store in stores.items()}
     for bar in itertools.count(min(begun.values())):
         for name, store in stores.items():
@@ -62,6 +68,10 @@ def write(folder: Path, mode: str, say: Callable[[str], None]) -> None:
         journal.add_snapshot({"bar": bar, "text": "x" * 4000})
         journal.add_verdict(_verdict(bar), market="demo", bar_closed_ms=bar)
         say(f"stored verdict {bar} 0")
+        scorecard.add([_said(bar, "answer"), _said(bar, "raw")])
+        say(f"stored said {bar} 0")
+        scorecard.mark([Came(closed_ms=bar, rule=rule, net_bps=float(bar)) for rule in ("answer", "raw")])
+        say(f"stored came {bar} 0")
         for final in (False, True):
             screens.add(_table(bar, final), final=final)
             say(f"stored {'screen' if final else 'provisional'} {bar} 0")
@@ -98,7 +108,7 @@ class StoreChecker:
             If something that was reported is missing, or anything is there in part or is not what was written.
         """
         self.counts["temporary_files_left"] += sum(1 for _ in self._folder.rglob("*.tmp"))
-        whole = self._verdicts() | self._screens()
+        whole = self._verdicts() | self._screens() | self._scorecard()
         for name, store in open_stores(self._folder).items():
             whole |= _whole(name, store)
             assert store.problems == (), store.problems
@@ -129,6 +139,20 @@ class StoreChecker:
             assert len(rows) == (screen.n_tests if screen.is_whole else BEST), "a screen is there in part"
             assert (rows["zscore"] == bar + screen.is_final / 2).all(), "two screens are mixed"
             there |= {(name, bar, 0) for name in ("provisional", *(["screen"] if screen.is_final else []))}
+        return there
+
+    def _scorecard(self) -> set[Report]:
+        """Return of which bars something was said and what came of it is there: of both rules or of none."""
+        path = self._folder / "scorecard.sqlite"
+        if not path.exists():
+            return set()
+        there: set[Report] = set()
+        for closed_at, rows in read_scorecard(path).groupby("closed_at"):
+            bar, marked = round(closed_at.timestamp() * 1000), rows["marked_at"].notna()
+            assert (len(rows), marked.nunique()) == (2, 1), "a bar is in the scorecard in part"
+            assert (rows["text"] == str(bar)).all(), "what was said has changed"
+            assert (rows.loc[marked, "realised_net_bps"] == bar).all(), "an outcome has changed"
+            there |= {("said", bar, 0), *([("came", bar, 0)] if marked.all() else [])}
         return there
 
 
@@ -193,6 +217,13 @@ def _table(bar: int, final: bool) -> ScreenTable:
     times = {"bar_ms": opened_ms, "closed_ms": opened_ms + 3_600_000}
     said = {"asked": {}, "gates": (), "n_pairs": len(rows), "expected_by_luck": 0.0, "fee_bps": 9.0}
     return ScreenTable(**times, **said, coins=tuple(coins), rows=rows, qualifies=False, verdict="None.")
+
+
+def _said(bar: int, rule: Rule) -> Said:
+    pair = {"kind": "perp_perp", "y": COINS[0], "x": COINS[1], "side_y": "long", "side_x": "short"}
+    asked = {"settings": {"interval": "1h", "horizon_hours": 48.0}}
+    said = {"qualifies": True, "calibrated": True, "text": str(bar)}
+    return Said(closed_ms=bar, rule=rule, asked=asked, signal=pair, **said)
 
 
 def _verdict(bar: int) -> dict[str, object]:

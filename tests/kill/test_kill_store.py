@@ -37,6 +37,7 @@ def test_what_was_reported_stored_outlives_ten_kills(tmp_path: Path) -> None:
     assert counts["block"] > 0
     assert counts["verdict"] > 0
     assert counts["screen"] > 0
+    assert counts["came"] > 0
 
 
 @pytest.mark.soak

@@ -10,7 +10,7 @@ from hlpairs_core.exceptions import InputError
 from hlpairs_core.exchange.spot import SpotMeta, parse_spot_meta
 from hlpairs_core.market import Panel, PanelReport
 from hlpairs_core.market.joined import join_spot
-from hlpairs_core.market.spot_names import KNOWN_SPOT, USDC_ID, SpotMatch, match_recorded, match_spot
+from hlpairs_core.market.spot_names import KNOWN_SPOT, USDC_ID, SpotMatch, match_recorded, match_spot, perp_rows
 
 # From the exchange's documentation of asset ids, and Unit's list of tokens.
 UBTC, HYPE = "0x8f254b963e8468305d409b33aa137c67", "0x0d01dc56dcaaca66ad901c959b4011ec"
@@ -106,3 +106,21 @@ def test_what_cannot_be_joined_is_refused() -> None:
         join_spot(perps, panel(("@1",), [[1.0], [1.0]], start="2025-01-01T00:20Z"), one)
     with pytest.raises(InputError, match="cannot select"):
         join_spot(perps, spots, [SpotMatch(coin="@9", token="UBTC", perp="BTC")])
+
+
+@pytest.mark.parametrize("dtype", ["object", "category"])
+def test_of_stored_rows_those_of_perpetuals_are_told_by_their_names(dtype: str) -> None:
+    names = ["BTC", "@142", "PURR", "PURR/USDC", "kBONK", "xyz:TSLA", "BTC"]
+    table = pd.DataFrame({"coin": pd.Series(names, dtype=dtype), "close": range(7)})
+    kept = perp_rows(table)
+    assert kept["coin"].tolist() == ["BTC", "PURR", "kBONK", "BTC"]
+    assert kept["close"].tolist() == [0, 2, 4, 6]
+    assert kept.index.tolist() == [0, 1, 2, 3]
+    assert set(kept["coin"].astype("category").cat.categories) == {"BTC", "PURR", "kBONK"}
+    assert len(table) == 7
+
+
+def test_without_spot_the_rows_stay_as_they_are() -> None:
+    table = pd.DataFrame({"coin": ["BTC", "PURR"], "close": [1.0, 2.0]})
+    pd.testing.assert_frame_equal(perp_rows(table), table)
+    assert perp_rows(table.iloc[:0]).empty

@@ -107,8 +107,9 @@ def test_what_cannot_be_believed_does_not_qualify_and_says_why(now: Panel, model
     assert result.raw_top is not None
     assert not result.candidates["qualifies"].any()
     assert result.verdict.calibrated
-    assert words in result.nearest_miss.misses[0]
-    assert result.nearest_miss.gates_failed == ("edge",)
+    best = result.candidate(*result.raw_top)
+    assert words in best.misses[0]
+    assert best.gates_failed == ("edge",)
 
 
 def test_pairs_that_are_not_at_entry_keep_their_projection_and_are_not_asked_about(now: Panel) -> None:
@@ -147,3 +148,15 @@ def test_a_mark_at_the_close_is_the_selection_s_and_moves_by_the_share_that_arri
     before = still.iloc[0]
     assert moved["mean_net_bps"] - 20.0 == pytest.approx(top.gross_share * (moved["gross_bps"] - before["gross_bps"]))
     assert moved["mean_net_bps"] - moved["lower_net_bps"] == pytest.approx(12.816)
+
+
+def test_what_no_model_knows_comes_after_what_is_in_question(now: Panel) -> None:
+    plain = screen(now, settings=SETTINGS)
+    unknown = (plain.top.y, plain.top.x)
+    result = screen(now, settings=SETTINGS, edge=Says(mean=-5.0, of={unknown: np.nan}))
+    pairs = list(zip(result.candidates["y"], result.candidates["x"], strict=True))
+    known = int(result.candidates["mean_net_bps"].notna().sum())
+    cointegrated = int((result.candidates["p_value"] < SETTINGS.p_max).sum())
+    assert known < cointegrated - 1
+    assert pairs.index(unknown) == cointegrated - 1
+    assert (result.nearest_miss.y, result.nearest_miss.x) != unknown

@@ -116,6 +116,7 @@ def test_no_price_moves_the_edge_of_spot(perps: Panel, spot: SpotMarket) -> None
     result = screen(perps, settings=SETTINGS, spot=spot)
     row = mark(result, {"@7": 1.0, "C0": 500.0}, pairs=[("@7", "C0")]).iloc[0]
     assert row["mark_state"] == "held"
+    assert np.isnan(row["zscore"])
     assert row["net_edge_bps"] == result.top.net_edge_bps
     assert row["hold_hours"] == 168.0
 
@@ -125,6 +126,28 @@ def test_a_pair_that_is_in_one_panel_only_is_no_candidate(perps: Panel, spot: Sp
     result = screen(perps, settings=SETTINGS, spot=replace(spot, matches=(*MATCHES, stranger)))
     assert result.funnel.carry_pairs == 2
     assert screen(perps, settings=SETTINGS, spot=replace(spot, matches=(stranger,))).funnel.carry_pairs == 0
+
+
+def test_spot_of_a_perpetual_that_the_exchange_no_longer_lists_is_no_candidate(
+    perps: Panel, spot: SpotMarket, make_market: Callable[..., MarketState]
+) -> None:
+    """Its last bar may still be there; a trade on it could not be entered."""
+    gone = [coin == "C0" for coin in perps.coins]
+    delisted = make_market(perps.coins, is_delisted=gone)
+    absent = make_market(perps.coins[1:])
+    assert screen(perps, settings=SETTINGS, spot=spot, market=make_market(perps.coins)).top.x == "C0"
+    for market in (delisted, absent):
+        result = screen(perps, settings=SETTINGS, spot=spot, market=market)
+        assert set(of_spot(result.candidates).index) == {("@8", "C1"), ("C1", "@8")}
+        assert result.top is None
+
+
+def test_an_unknown_capacity_is_called_unknown(perps: Panel, spot: SpotMarket) -> None:
+    late = replace(spot, panel=spot.panel.rows(0, 200))
+    one = screen(perps, settings=SETTINGS, spot=late).candidate("@7", "C0")
+    assert "capacity" in one.gates_failed
+    assert "its capacity is unknown" in one.misses
+    assert not any("nan" in text for text in one.misses)
 
 
 def test_where_spot_can_be_borrowed_the_other_direction_may_be_the_answer(

@@ -23,11 +23,14 @@ from hlpairs_core.store import (
     FolderLock,
     FundingStore,
     Journal,
+    Said,
+    ScorecardFile,
     ScreenHistory,
     Screens,
     back_up,
     finish_restore,
     put_back,
+    read_scorecard,
 )
 from hlpairs_core.store.database import copy_database
 from hlpairs_core.store.files import DiskFiles
@@ -52,6 +55,10 @@ def fill(data_dir: Path, candles: Candles, hour: Hour, value: float) -> None:
         screens = Screens(data_dir / market / "screens.sqlite", lambda: 1.0)
         screens.add(make_table(0, seed=round(value)), final=True)
         screens.close()
+        scorecard = ScorecardFile(data_dir / market / "scorecard.sqlite", lambda: 1.0)
+        said = {"qualifies": False, "calibrated": True, "asked": {"settings": {"interval": "1h", "horizon_hours": 1.0}}}
+        scorecard.add([Said(closed_ms=0, rule="answer", text=f"No pair, {value}.", **said)])
+        scorecard.close()
     (data_dir / "engine.json").write_text('{"admin_token": "secret"}')
     (data_dir / "engine.log").write_text("secret")
 
@@ -67,6 +74,7 @@ def contents(data_dir: Path) -> Contents:
         held[f"{market.name}/journal"] = journal.verdicts()
         journal.close()
         held[f"{market.name}/screens"] = ScreenHistory(market / "screens.sqlite").pair("BTC", "ETH").to_csv()
+        held[f"{market.name}/scorecard"] = read_scorecard(market / "scorecard.sqlite").to_csv()
     return held
 
 
@@ -93,18 +101,22 @@ def test_a_backup_restored_elsewhere_is_what_was_held(data_dir: Path, saved: Pat
 def test_a_backup_holds_history_and_journal_and_nothing_of_an_engine(saved: Path) -> None:
     files = sorted(str(path.relative_to(saved)) for path in saved.rglob("*") if path.is_file())
     content = json.loads((saved / "manifest.json").read_text())
-    assert (content["format"], content["version"], content["taken_at_ms"]) == ("hlpairs backup", 2, 1_750_000_000_000)
+    assert (content["format"], content["version"], content["taken_at_ms"]) == ("hlpairs backup", 3, 1_750_000_000_000)
     assert files == sorted([*(one["path"] for one in content["files"]), "manifest.json"])
-    assert len(files) == 2 * 5 + 1
+    assert len(files) == 2 * 6 + 1
     assert not any(b"secret" in path.read_bytes() for path in saved.rglob("*") if path.is_file())
 
 
-def test_a_backup_of_the_first_version_which_had_no_screens_is_restored(saved: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "lacks"), [(1, ("screens", "scorecard")), (2, ("scorecard",))])
+def test_a_backup_of_an_earlier_version_which_had_fewer_files_is_restored(
+    saved: Path, tmp_path: Path, version: int, lacks: tuple[str, ...]
+) -> None:
     content = json.loads((saved / "manifest.json").read_text())
-    old = [one for one in content["files"] if not one["path"].endswith("screens.sqlite")]
-    (saved / "manifest.json").write_text(json.dumps(content | {"version": 1, "files": old}))
-    assert len(put_back(saved, tmp_path / "new").manifest.files) == 2 * 4
-    assert not (tmp_path / "new" / "mainnet" / "screens.sqlite").exists()
+    names = tuple(f"{name}.sqlite" for name in lacks)
+    old = [one for one in content["files"] if not one["path"].endswith(names)]
+    (saved / "manifest.json").write_text(json.dumps(content | {"version": version, "files": old}))
+    assert len(put_back(saved, tmp_path / "new").manifest.files) == 2 * (6 - len(lacks))
+    assert not any((tmp_path / "new" / "mainnet" / name).exists() for name in names)
 
 
 def test_a_backup_does_not_change_the_data_folder_nor_share_its_files(data_dir: Path, saved: Path) -> None:
@@ -249,7 +261,7 @@ def test_a_backup_without_its_list_is_unfinished(saved: Path, tmp_path: Path) ->
     ],
     ids=["missing", "cut short", "changed"],
 )
-@pytest.mark.parametrize("name", ["*.parquet", "journal.sqlite", "screens.sqlite"])
+@pytest.mark.parametrize("name", ["*.parquet", "journal.sqlite", "screens.sqlite", "scorecard.sqlite"])
 def test_a_damaged_backup_is_refused_and_nothing_is_restored(
     saved: Path, data_dir: Path, damage: Callable[[Path], object], message: str, name: str
 ) -> None:
@@ -296,7 +308,7 @@ def test_a_list_with_any_other_file_is_refused(saved: Path, tmp_path: Path, path
         ("[]", "is not the list of a backup"),
         ("\udcff", "is not the list of a backup"),
         ('{"format": "tar", "version": 1}', "its format is 'tar'"),
-        ('{"format": "hlpairs backup", "version": 3}', "is a backup of version 3: update hlpairs"),
+        ('{"format": "hlpairs backup", "version": 4}', "is a backup of version 4: update hlpairs"),
         ('{"format": "hlpairs backup", "version": 1, "taken_at_ms": 0, "files": [{}]}', "list of a backup: 'path'"),
     ],
 )
@@ -422,7 +434,7 @@ def test_both_commands_say_what_they_did(data_dir: Path, tmp_path: Path) -> None
     saved, before = tmp_path / "saved", contents(data_dir)
     done = CliRunner().invoke(main, ["backup", str(saved), "--data", str(data_dir)])
     assert done.exit_code == 0, done.output
-    assert done.output == f"10 files, 0.1 MB, of demo-7, mainnet -> {saved}\n"
+    assert done.output == f"12 files, 0.2 MB, of demo-7, mainnet -> {saved}\n"
     done = CliRunner().invoke(main, ["restore", str(saved), "--data", str(data_dir)])
     assert done.exit_code == 1
     assert "--replace moves it aside" in done.output

@@ -9,7 +9,7 @@ from screen_tables import make_table
 
 from hlpairs_core.cli import main
 from hlpairs_core.exceptions import StoreError
-from hlpairs_core.store import CandleStore, FundingStore, Journal, Screens, held
+from hlpairs_core.store import CandleStore, FundingStore, Journal, Said, ScorecardFile, Screens, held
 from hlpairs_core.store.held_text import held_json, held_text
 from hlpairs_core.store.markets import open_store
 
@@ -36,6 +36,11 @@ def data_dir(tmp_path: Path, candles: Candles, hour: Hour) -> Path:
     for bar in range(2):
         screens.add(make_table(bar), final=True)
     screens.close()
+    scorecard = ScorecardFile(folder / "demo-7" / "scorecard.sqlite", lambda: 1_750_000_000.0)
+    for bar in range(3):
+        said = {"qualifies": False, "calibrated": True, "text": "None.", "asked": {}}
+        scorecard.add([Said(closed_ms=bar * 3_600_000, rule="answer", **said)])
+    scorecard.close()
     Journal(folder / "mainnet" / "journal.sqlite").close()
     for other in ("logs", "candles-1h", "replaced-20250101T000000Z/demo-7/funding", ".hidden/funding", "x/candles-2d"):
         (folder / other).mkdir(parents=True)
@@ -71,13 +76,15 @@ def test_all_markets_of_a_folder_are_reported_and_nothing_is_changed(data_dir: P
     assert demo.journal.first_verdict_ms == demo.journal.last_verdict_ms == 1_750_000_000_000
     assert demo.screens is not None
     assert (demo.screens.screens, demo.screens.whole) == (2, 2)
+    assert demo.scorecard is not None
+    assert (demo.scorecard.bars, demo.scorecard.named, demo.scorecard.last_closed_ms) == (3, 0, 7_200_000)
     assert len(demo.problems) == 1
     assert "candles-1h: 00000007-0123456789abcdef.parquet is not what was written" in demo.problems[0]
     assert (mainnet.market, mainnet.stores, mainnet.problems) == ("mainnet", (), ())
     after = {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
     # SQLite keeps these beside a file that is read.
-    beside = {f"{name}.sqlite-{end}" for name in ("journal", "screens") for end in ("wal", "shm")}
+    beside = {f"{name}.sqlite-{end}" for name in ("journal", "screens", "scorecard") for end in ("wal", "shm")}
     assert {path.name for path in after.keys() - before.keys()} <= beside
 
 
@@ -111,6 +118,7 @@ def test_the_report_is_printed_as_a_table(data_dir: Path) -> None:
     assert table[2] == ["funding", "1", "0", "-", "-", "0", "1", "0.0"]
     assert "journal: 1 verdicts since 2025-06-15 15:06, 1 snapshots, 0.0 MB" in text
     assert "screens: 2 since 2025-01-01 01:00, 2 of them with all pairs, 0.0 MB" in text
+    assert "scorecard: 3 bars since 1970-01-01 00:00, 0 of 0 pairs marked, 0.0 MB" in text
     assert "set aside: candles-1h/00000001-0123456789abcdef.parquet.corrupt" in text
     assert len({len(line) for line in text.splitlines()[3:6]}) == 1, "the last column is not aligned"
 
@@ -123,6 +131,7 @@ def test_the_report_is_printed_as_json(data_dir: Path) -> None:
     assert content["markets"][0]["journal"]["verdicts"] == 1
     assert content["markets"][0]["screens"]["whole"] == 2
     assert content["markets"][1]["screens"] is None
+    assert content["markets"][0]["scorecard"]["bars"] == 3
 
 
 def test_the_command_prints_both(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

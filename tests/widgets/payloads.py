@@ -59,6 +59,27 @@ _OTHERS = (
 )
 
 
+def track_record() -> dict[str, Any]:
+    """A hundred bars with a model, and as many of the raw rule."""
+
+    def rule(said: int, expected: float, realised: float, worst: float) -> dict[str, Any]:
+        outcomes = {
+            "n": 12, "mean_expected_bps": expected, "mean_realised_bps": realised, "worst_realised_bps": worst,
+            "gain_share": 0.58,
+        }  # fmt: skip
+        return {
+            "bars": 100, "abstained": 100 - said, "said": said, "open": 3, "marked": said - 3, "unknown": 0, "early": 1,
+            "every": {**outcomes, "n": said - 4}, "trades": outcomes, "weeks": 1, "slope": None, "slope_low": None,
+            "slope_high": None, "first_closed_at": "2026-11-16T10:00:00.000Z",
+        }  # fmt: skip
+
+    return {
+        "as_of": "2026-11-20T13:00:00.000Z",
+        "calibrated": rule(31, 22.4, 19.8, -61.5),
+        "raw": rule(97, 412.5, -8.1, -944.0),
+    }
+
+
 def carry(now: datetime = NOW) -> list[dict[str, Any]]:
     """Spot against the perpetual of its coin, both directions."""
     long = row(
@@ -132,7 +153,14 @@ def payload(*, now: datetime = NOW, **changes: Any) -> dict[str, Any]:
         "edge_model": {
             "stage": "fitted", "text": "Calibrated on 3,204 trades that were over by 2026-11-18.",
             "done": 0, "total": 0, "fitted_at": "2026-11-20T12:00:00.000Z",
+            "history": [
+                {
+                    "kind": "perp_perp", "form": "tight, record", "trades": 3_204, "choices": 214, "arrived": 0.91,
+                    "arrived_error": 0.08,
+                },
+            ],
         },
+        "track_record": track_record(),
         "luck": {"t_stat": -5.88, "chance": 0.391, "screens": 500},
         "funnel": {
             "coins_listed": 187, "coins_eligible": 163, "pairs": 13_203, "pairs_dependent": 4_118,

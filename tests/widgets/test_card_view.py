@@ -115,7 +115,10 @@ def test_a_believed_edge_goes_before_the_projection_with_its_bound_and_the_fall_
     assert card.bound == "above +3.4 bps with 90 %"
     assert card.calibrated
     assert [step.value for step in card.steps] == ["+25.6", "−9.0", "−6.1", "0.0", "+10.5"]
-    assert card.steps[0].note == "50% of 51.3 projected"
+    assert card.steps[0].note == "50% of 51 bps"
+    assert card.steps[3].note == "0.0% of 0.9 bps", (
+        "the fall shows what is counted on, a fact beside it the rate of now"
+    )
     assert card.steps[-2].stop == pytest.approx(card.steps[-1].stop)
 
 
@@ -131,7 +134,7 @@ def test_the_risk_of_one_trade_stands_beside_a_believed_mean():
 def test_where_nothing_was_learned_the_bound_says_so():
     nothing = payloads.believed(lower_net_bps=None, mean_net_bps=-15.1, gross_share=0.0)
     card = view(believed=nothing)
-    assert card.bound == "nothing was learned that would bound it from below"
+    assert card.bound == "no bound: nothing has been learned that would give one"
     assert card.edge_kind == "loss"
     assert card.steps[0].value == "0.0"
 
@@ -158,4 +161,5 @@ def test_a_card_of_spot_says_nothing_that_only_a_test_has():
     assert {fact.label: fact.value for fact in short.facts}["Liquidation"] == "−100% / —"
     assert [step.label for step in long.steps] == ["Basis", "Fees", "Slippage", "Funding", "Net edge"]
     assert [step.value for step in long.steps] == ["0.0", "−11.5", "−2.1", "+9.3", "−4.3"]
+    assert long.steps[3].note == "projected, over the hold"
     assert long.axis.state == "spot is held for its funding, whatever the prices do"

@@ -104,12 +104,35 @@ def test_each_runner_up_and_each_carry_pair_is_one_native_button():
     assert [b["data-value"] for b in buttons if b["aria-pressed"] == "true"] == ["ARB|OP"]
 
 
+def test_beside_believed_edges_a_projection_is_called_one():
+    said = payloads.payload()
+    assert "projected" not in words(below_html(page_view(said)))
+    said["verdict"]["calibrated"] = True
+    said["runners_up"][0]["believed"] = payloads.believed()
+    rows = words(below_html(page_view(said)))
+    assert "+10.5 0.0121" in rows
+    assert "+11.9 projected 0.0187" in rows
+
+
 def test_spot_against_its_perpetual_is_shown_in_both_directions_with_what_speaks_against_each():
     said = words(below_html(page_view(payloads.payload())))
     assert "Spot against its perpetual" in said
     assert "UBTC spot / BTC ▲ LONG / ▼ SHORT +9.3 13.6 −4.3 — fees 11.5 + slippage 2.1 bps exceed" in said
     assert "BTC / UBTC spot ▲ LONG / ▼ SHORT −9.3 13.6 −22.9 — spot cannot be sold short" in said
     assert "Spot against" not in words(below_html(page_view(payloads.payload(carry=[]))))
+
+
+def test_all_that_was_said_stands_beside_what_came_of_it_and_the_model_s_own_history():
+    said = words(below_html(page_view(payloads.payload())))
+    assert "Can it be believed? Calibrated on 3,204 trades that were over by 2026-11-18." in said
+    assert "The 214 that it would have named unseen brought 0.91 ± 0.08 of what was expected of them." in said
+    assert "Calibrated answers 100 31 3 12 +22.4 +19.8 −61.5 58%" in said
+    assert "Projections taken at their word 100 97 3 12 +412.5 −8.1 −944.0 58%" in said
+    nothing = payloads.payload(track_record=None)
+    nothing["edge_model"]["history"][0] |= {"choices": 0, "arrived": None, "form": "nothing arrives"}
+    said = words(below_html(page_view(nothing)))
+    assert "3,204 past trades: nothing of what the screen projects was found to arrive (nothing arrives)." in said
+    assert "Said here" not in said
 
 
 def test_a_chosen_pair_says_that_it_is_not_the_answer_and_offers_the_way_back():

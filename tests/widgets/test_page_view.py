@@ -48,6 +48,26 @@ def test_with_nothing_near_there_is_only_the_verdict():
     assert (view.face, view.card, view.headline) == ("none", None, "No pair qualifies now")
 
 
+def test_an_answer_from_before_the_model_says_that_the_model_does_not_count_yet():
+    """A model is fitted within a bar: until the next one the page shows both."""
+    said = "The 13:00 UTC close was screened before there was this model: it counts from the next one on."
+    before = {"qualifies": True, "text": "Short AAVE, long LINK.", "calibrated": False}
+    assert page_view(payloads.payload(verdict=before)).belief[-1] == said
+    assert said not in page_view(payloads.payload(verdict={**before, "calibrated": True})).belief
+    none = {"stage": "waiting", "text": "No model yet.", "done": 0, "total": 0, "fitted_at": None, "history": []}
+    assert page_view(payloads.payload(verdict=before, edge_model=none)).belief == ("No model yet.",)
+
+
+def test_a_projection_of_spot_is_told_from_the_believed_edges_beside_it():
+    long, short = payloads.carry()
+    rows = [{**long, "believed": payloads.believed()}, short]
+    calibrated = {"qualifies": True, "text": "Short AAVE, long LINK.", "calibrated": True}
+    view = page_view(payloads.payload(carry=rows, verdict=calibrated))
+    assert [row.edge_note for row in view.carry] == ["", "projected"]
+    alone = page_view(payloads.payload(verdict={**calibrated, "calibrated": False}))
+    assert [row.edge_note for row in alone.carry] == ["", ""]
+
+
 def test_loading_shows_how_far_it_has_come():
     view = page_view(payloads.loading())
     assert (view.face, view.progress.done, view.progress.total) == ("loading", 142, 187)
@@ -175,11 +195,14 @@ _UNREAD = {
 }  # fmt: skip
 _UNREAD_BELOW = {
     "address", "refit_seconds", "coins", "time", "coins_listed", "pairs_dependent", "pairs_positive_edge", "qualifies",
-    "calibrated", "stage", "done", "total", "fitted_at", "carry_pairs", "carry_qualifying",
+    "stage", "done", "total", "fitted_at", "carry_pairs", "carry_qualifying",
 }  # fmt: skip
 _UNREAD_OF_SPOT = {
     "beta", "p_value", "q_value", "correlation", "half_life_hours", "break_even_z", "largest_size_usd",
     "maker_cost_bps", "maker_unfilled",
+}  # fmt: skip
+_UNREAD_OF_RECORD = {
+    "as_of", "abstained", "marked", "unknown", "early", "weeks", "slope", "slope_low", "slope_high", "first_closed_at",
 }  # fmt: skip
 _READ = [
     path
@@ -190,6 +213,7 @@ _READ = [
         or path == ("bar", "pairs")
         or (path[0] == "carry" and path[-1] in _UNREAD_OF_SPOT)
         or (path[0] != "carry" and path[-1] == "spot_token")
+        or (path[0] == "track_record" and (path[-1] in _UNREAD_OF_RECORD or "every" in path))
     )
 ]
 
