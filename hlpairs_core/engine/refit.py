@@ -19,7 +19,7 @@ from hlpairs_core.costs import CostModel
 from hlpairs_core.edge import CalibratedEdge
 from hlpairs_core.engine.kept_screens import screen_table
 from hlpairs_core.engine.spots import SpotCandles
-from hlpairs_core.exceptions import EngineError
+from hlpairs_core.exceptions import EngineError, InputError
 from hlpairs_core.market import MarketState, Panel
 from hlpairs_core.screening import ConsecutiveTests, ScreenResult, ScreenSettings, SpotMarket, screen
 from hlpairs_core.store import ScreenTable
@@ -73,11 +73,14 @@ class ScreenedBar:
         Every tested pair.
     seconds : float
         How long the screen took.
+    trouble : str or None
+        Why spot was left out of it.
     """
 
     result: ScreenResult
     table: ScreenTable
     seconds: float
+    trouble: str | None = None
 
 
 # How far the work that nobody waits for stands back.
@@ -97,21 +100,33 @@ def screen_bar(job: ScreenJob) -> ScreenedBar:
         interval=job.settings.interval,
         end=job.closed_at,
     )
-    result = screen(
+    trouble = None
+    try:
+        result = _screened(panel, job)
+    except InputError as error:
+        if job.spot is None:
+            raise
+        # Pairs of perpetuals can do without it.
+        trouble = f"spot cannot be screened: {error}"
+        result = _screened(panel, replace(job, spot=None))
+    seconds = time.perf_counter() - started
+    return ScreenedBar(_best(result, job.best), screen_table(result), seconds, trouble)
+
+
+def _screened(panel: Panel, job: ScreenJob) -> ScreenResult:
+    spot = None
+    if job.spot is not None:
+        candles = Panel.from_candles(job.spot.candles, interval=job.settings.interval, end=job.closed_at)
+        spot = SpotMarket(candles, job.spot.matches)
+    return screen(
         panel,
         settings=job.settings,
         costs=job.costs,
         market=job.market,
         test=_kept.tests,
         edge=job.edge,
-        spot=None if job.spot is None else _spot_market(job.spot, job),
+        spot=spot,
     )
-    return ScreenedBar(_best(result, job.best), screen_table(result), time.perf_counter() - started)
-
-
-def _spot_market(spot: SpotCandles, job: ScreenJob) -> SpotMarket:
-    panel = Panel.from_candles(spot.candles, interval=job.settings.interval, end=job.closed_at)
-    return SpotMarket(panel, spot.matches)
 
 
 def _best(result: ScreenResult, count: int) -> ScreenResult:

@@ -130,6 +130,8 @@ class Selector:
             return
         screened = await self._screen(job)
         loaded = int((job.candles["time"] == last).sum())
+        if screened.trouble is not None:
+            self._state.problems.report("spot", screened.trouble)
         self._observe(screened.result, screened.seconds)
         self._state.selection = Selection.of(
             screened.result,

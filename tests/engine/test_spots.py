@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from io import BytesIO
 
 import httpx
@@ -175,3 +176,23 @@ async def test_the_backfill_brings_all_candles_of_spot_and_asks_for_no_funding_o
     assert row["funding_bps"] is not None
     assert row["net_edge_bps"] == pytest.approx(row["funding_bps"] - row["fee_bps"] - row["slippage_bps"])
     assert row["mark_state"] == "held"
+
+
+async def test_pairs_are_screened_where_spot_cannot_be(spotted):
+    """Its bars open at another minute: no reason to be without an answer."""
+
+    await screened(spotted)
+    assert spotted.state.selection.result.funnel.carry_pairs
+    read = spotted.engine.spots.read
+
+    async def broken(last):
+        spot = await read(last)
+        return replace(spot, candles=spot.candles.assign(time=spot.candles["time"] - pd.Timedelta(minutes=30)))
+
+    spotted.engine.spots.read = broken
+    spotted.pass_hour()
+    payload = await screened(spotted)
+    assert payload["phase"] == "ready"
+    assert payload["carry"] == []
+    (said,) = [problem["text"] for problem in payload["problems"] if problem["source"] == "spot"]
+    assert "spot cannot be screened: none of" in said
