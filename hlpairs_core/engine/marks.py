@@ -12,7 +12,7 @@ from hlpairs_core.engine.payload import Believed, Row, Sparkline, iso
 from hlpairs_core.market.second_bars import SecondBars
 from hlpairs_core.screening import ExpectedEdge, ScreenResult, expected_edge, spread_zscore
 from hlpairs_core.screening.forecast import believed_bps
-from hlpairs_core.screening.mark import held_edge, mark_states
+from hlpairs_core.screening.mark import held_edge, mark_states, signal_edge
 
 __all__ = ["Marks"]
 
@@ -68,7 +68,7 @@ class Marks:
         self._margin = mean - lower
         self._believed = [_still_believed(one) for one in table.to_dict("records")]
         self._held = (table["kind"] == "spot_perp").to_numpy()
-        self._at_signal = table[["kind", "hold_hours", "gross_bps", "funding_bps", "net_edge_bps"]]
+        self._at_signal = signal_edge(table)
         self._toward = np.where(table["side_y"] == "short", 1.0, -1.0)
         self._still = [_still(one, result.settings.notional_usd) for one in table.to_dict("records")]
 
@@ -85,7 +85,7 @@ class Marks:
         zscore = np.where(self._held, np.nan, zscore)
         distance = self._toward * zscore
         edge = expected_edge(distance, **self._edge, entry_time=self._closed_at, settings=self._settings)
-        edge = held_edge(edge, self._at_signal)
+        edge = held_edge(edge, self._held, self._at_signal)
         moving = {
             "zscore": zscore,
             "hold_hours": edge.hold_hours,
@@ -95,8 +95,7 @@ class Marks:
             "net_edge_usd": edge.net_edge_bps * self._settings.notional_usd / 1e4,
         }
         numbers = zip(*(map(_number, values.tolist()) for values in moving.values()), strict=True)
-        states = mark_states(distance, self._settings).mask(self._held, "held")
-        lines = self._sparklines(seconds)
+        states, lines = mark_states(distance, self._held, self._settings), self._sparklines(seconds)
         rows = [
             {**still, **dict(zip(moving, row, strict=True)), "mark_state": state, "sparkline": line, "believed": one}
             for still, row, state, line, one in zip(

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from hlpairs_core.edge import EdgeModel
+from hlpairs_core.edge.cell import Cell
 from hlpairs_core.engine.luck import LuckDraws
 from hlpairs_core.engine.payload import (
     Bar,
@@ -163,20 +163,20 @@ def _luck(selection: Selection | None, draws: LuckDraws | None) -> LuckOfBest | 
 
 def _edge_model(state: State) -> EdgeModelSaid:
     fit, models = state.edge_fit, {} if state.edge is None else state.edge.models
+    asked = state.settings["horizon_hours"], state.settings["z_in"]
     return EdgeModelSaid(
         stage=fit.stage,
         text=fit.text,
         done=fit.done,
         total=fit.total,
         fitted_at=None if fit.fitted_at is None else _iso(fit.fitted_at),
-        history=[_history(model) for model in models.values()],
+        history=[_history(model.grid.kind, model.cells[asked]) for model in models.values()],
     )
 
 
-def _history(model: EdgeModel) -> ModelHistory:
-    cell = next(iter(model.cells.values()))
+def _history(kind: str, cell: Cell) -> ModelHistory:
     return ModelHistory(
-        kind=cast("Literal['perp_perp', 'spot_perp']", model.grid.kind),
+        kind=cast("Literal['perp_perp', 'spot_perp']", kind),
         form=cell.form,
         trades=cell.n_rows,
         choices=cell.arrival.n,

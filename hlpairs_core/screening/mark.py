@@ -1,16 +1,17 @@
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 
-from hlpairs_core._typing import FloatArray
+from hlpairs_core._typing import BoolArray, FloatArray
 from hlpairs_core.exceptions import InputError
 from hlpairs_core.screening.edge import ExpectedEdge, expected_edge, spread_zscore
 from hlpairs_core.screening.forecast import believed_bps
 from hlpairs_core.screening.result import ScreenResult
 from hlpairs_core.screening.settings import ScreenSettings
 
-__all__ = ["held_edge", "mark", "mark_states"]
+__all__ = ["held_edge", "mark", "mark_states", "signal_edge"]
 
 
 def mark(
@@ -59,7 +60,8 @@ def mark(
         _prices(table["x"], mids),
         **{name: _floats(table[name]) for name in ("alpha", "beta", "mean", "sigma")},
     )
-    zscore = np.where((table["kind"] == "spot_perp").to_numpy(), np.nan, zscore)
+    held = (table["kind"] == "spot_perp").to_numpy()
+    zscore = np.where(held, np.nan, zscore)
     # z = 0 at the signal has no sign of its own; the sides have.
     distance = np.where(table["side_y"] == "short", zscore, -zscore)
     edge = expected_edge(
@@ -69,7 +71,7 @@ def mark(
         settings=result.settings,
     )
     margin = _floats(table["mean_net_bps"]) - _floats(table["lower_net_bps"])
-    edge = held_edge(edge, table)
+    edge = held_edge(edge, held, signal_edge(table))
     mean, lower = believed_bps(edge, **{name: _floats(table[name]) for name in _BELIEVED}, margin_bps=margin)
     return table.assign(
         mean_net_bps=mean,
@@ -81,7 +83,7 @@ def mark(
         gross_bps=edge.gross_bps,
         funding_bps=edge.funding_bps,
         net_edge_bps=edge.net_edge_bps,
-        mark_state=mark_states(distance, result.settings).mask((table["kind"] == "spot_perp").to_numpy(), "held"),
+        mark_state=mark_states(distance, held, result.settings),
     )
 
 
@@ -89,11 +91,15 @@ _BELIEVED = ("gross_share", "funding_share", "fee_bps", "slippage_bps")
 _FROZEN = ("sigma", "beta", "half_life_hours", "fee_bps", "slippage_bps", "funding_bps_per_hour")
 
 
-def held_edge(edge: ExpectedEdge, table: pd.DataFrame) -> ExpectedEdge:
-    """Return the edges with those of spot as they were at the signal: no price moves them."""
-    held = (table["kind"] == "spot_perp").to_numpy()
-    names = ("hold_hours", "gross_bps", "funding_bps", "net_edge_bps")
-    return ExpectedEdge(*(np.where(held, _floats(table[name]), getattr(edge, name)) for name in names))
+def signal_edge(table: pd.DataFrame) -> ExpectedEdge:
+    """Return the edges that candidates had at the signal."""
+    return ExpectedEdge(**{field.name: _floats(table[field.name]) for field in fields(ExpectedEdge)})
+
+
+def held_edge(edge: ExpectedEdge, held: BoolArray, at_signal: ExpectedEdge) -> ExpectedEdge:
+    """Return the edges with those of what is held (spot) as they were at the signal: no price moves them."""
+    names = (field.name for field in fields(ExpectedEdge))
+    return ExpectedEdge(*(np.where(held, getattr(at_signal, name), getattr(edge, name)) for name in names))
 
 
 def _selected(candidates: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
@@ -115,9 +121,9 @@ def _floats(column: pd.Series) -> FloatArray:
     return np.asarray(column.to_numpy(dtype=np.float64))
 
 
-def mark_states(distance: FloatArray, settings: ScreenSettings) -> pd.Series:
+def mark_states(distance: FloatArray, held: BoolArray, settings: ScreenSettings) -> pd.Series:
     """Return where z stands, in the words of `mark`, counted in the direction that the sides bet against."""
     z_in, z_out = settings.z_in, settings.z_out
-    known = [distance >= z_in, distance > z_out, distance >= -z_out, distance < -z_out]
-    words = np.select(known, ["entry", "faded", "reverted", "crossed"], default="unknown")
+    known = [held, distance >= z_in, distance > z_out, distance >= -z_out, distance < -z_out]
+    words = np.select(known, ["held", "entry", "faded", "reverted", "crossed"], default="unknown")
     return pd.Series(words.astype(object), dtype=object)

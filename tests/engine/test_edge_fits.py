@@ -19,6 +19,7 @@ from hlpairs_core.engine.edge_parts import EdgeJob
 from hlpairs_core.engine.edge_walk import Walked, fit_edge, walk_parts
 from hlpairs_core.engine.fitted_edge import FittedEdge
 from hlpairs_core.engine.refit import Refitter, spawn_idle
+from hlpairs_core.engine.snapshot import build_payload
 from hlpairs_core.exceptions import EngineError
 from hlpairs_core.market import Panel
 from hlpairs_core.screening import ScreenSettings
@@ -121,6 +122,21 @@ async def test_what_is_told_of_a_fit_are_its_stages_and_bars(world):
     assert f"{model.report()['n_rows'][0]} trades from 2025-11-2" in world.told.text
     status = world.told.status()
     assert (status["stage"], status["bars_done"], status["fitted_at"]) == ("fitted", total, "2026-02-26T10:00:00.000Z")
+
+
+async def test_readers_are_told_what_the_model_s_own_report_says(open_fitted):
+    world = open_fitted()
+    await world.fits.load()
+    said = build_payload(world.state, now=world.now)["edge_model"]
+    (told,), ((kind, model),) = said["history"], world.state.edge.models.items()
+    row = model.report().iloc[0]
+    assert (told["kind"], told["form"], told["trades"], told["choices"]) == (
+        kind, row["form"], row["n_rows"], row["n_choices"],
+    )  # fmt: skip
+    for name, theirs in (("arrived", "arrived_of_choices"), ("arrived_error", "arrived_standard_error")):
+        assert told[name] == (pytest.approx(row[theirs]) if np.isfinite(row[theirs]) else None)
+    assert said["text"] == world.state.edge_fit.text
+    assert pd.Timestamp(said["fitted_at"]) == BAR + HOUR
 
 
 @pytest.mark.parametrize("why", ["no answer", "not final", "history on its way"])
