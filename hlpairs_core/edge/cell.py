@@ -26,11 +26,12 @@ _ERRORS = 2.0
 class Expected:
     """Of N candidates: mean income and its standard error, the share of the raw gross expected, the spread's noise.
 
-    ``funding_bps`` is the part of the income that is funding. The standard error is NaN where nothing is known of the
-    income, and the mean is 0 there.
+    ``gross_bps`` and ``funding_bps`` are the parts of the income. The standard error is NaN where nothing is known of
+    the income, and the mean is 0 there.
     """
 
     income_bps: FloatArray
+    gross_bps: FloatArray
     funding_bps: FloatArray
     standard_error_bps: FloatArray
     share: FloatArray
@@ -198,8 +199,11 @@ def _expected(
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
     noise = design.noise_bps
     of_funding = _are_funding(terms)
-    funding = design.terms[:, of_funding] @ weights[of_funding]
-    return Expected(factor * income * noise, factor * funding * noise, error * noise, share, noise)
+    # Each by itself: their difference from the whole would be rounding where there is nothing.
+    gross, funding = (design.terms[:, of_it] @ weights[of_it] for of_it in (~of_funding, of_funding))
+    return Expected(
+        factor * income * noise, factor * gross * noise, factor * funding * noise, error * noise, share, noise
+    )
 
 
 def _are_funding(terms: tuple[str, ...]) -> BoolArray:

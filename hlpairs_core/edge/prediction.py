@@ -58,7 +58,7 @@ def predicted(rows: pd.DataFrame, cell: Cell, hours: float) -> pd.DataFrame:
             "deviation_bps": noise * deviation,
             "worst_net_bps": mean + noise * worst,
             "share": found.share,
-            "gross_share": _share_of(rows["expected_gross_bps"], found.income_bps - found.funding_bps),
+            "gross_share": _share_of(rows["expected_gross_bps"], found.gross_bps),
             "funding_share": _share_of(rows["expected_funding_bps"], found.funding_bps),
         },
         index=rows.index,

@@ -29,7 +29,7 @@ _SIZE = (
 _SPREAD = ("alpha", "beta", "mean", "sigma")
 _RANGE = ("low_net_bps", "high_net_bps", "gain_probability", "deviation_bps", "worst_net_bps")
 _ARRIVES = ("gross_share", "funding_share")
-_SHARES = (*_ARRIVES, "fee_bps", "slippage_bps")
+_SIGNAL = (*_ARRIVES, "fee_bps", "slippage_bps", "mean_net_bps", "lower_net_bps")
 _EDGE = ("sigma", "beta", "half_life_hours", "fee_bps", "slippage_bps", "funding_bps_per_hour")
 
 
@@ -63,9 +63,7 @@ class Marks:
         floats = {name: table[name].to_numpy(dtype=np.float64) for name in {*_SPREAD, *_EDGE}}
         self._spread = {name: floats[name] for name in _SPREAD}
         self._edge = {name: floats[name] for name in _EDGE}
-        self._shares = {name: table[name].to_numpy(dtype=np.float64) for name in _SHARES}
-        mean, lower = (table[name].to_numpy(dtype=np.float64) for name in ("mean_net_bps", "lower_net_bps"))
-        self._margin = mean - lower
+        self._signal = {name: table[name].to_numpy(dtype=np.float64) for name in _SIGNAL}
         self._believed = [_still_believed(one) for one in table.to_dict("records")]
         self._held = (table["kind"] == "spot_perp").to_numpy()
         self._at_signal = signal_edge(table)
@@ -106,7 +104,7 @@ class Marks:
 
     def _believe(self, edge: ExpectedEdge) -> list[Believed | None]:
         """Return what can be believed of each pair's edge now; None where no model was asked."""
-        mean, lower = believed_bps(edge, **self._shares, margin_bps=self._margin)
+        mean, lower = believed_bps(edge, **self._signal, held=self._held)
         moving = zip(mean.tolist(), lower.tolist(), strict=True)
         return [
             None if still is None else self._moved(still, *now)

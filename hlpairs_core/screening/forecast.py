@@ -50,11 +50,15 @@ def believed_bps(
     funding_share: FloatArray,
     fee_bps: FloatArray,
     slippage_bps: FloatArray,
-    margin_bps: FloatArray,
+    mean_net_bps: FloatArray,
+    lower_net_bps: FloatArray,
+    held: BoolArray,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the calibrated mean net edge at other prices, and what it is above with 90 %, shape (n_pairs,) each.
 
-    The shares that arrive are those of the signal, and so is `margin_bps`, from the mean down to that bound.
+    The shares that arrive are those of the signal, and so is the way from the mean down to its bound (`mean_net_bps,
+    lower_net_bps`). What is `held` keeps both: no price moves them.
     """
     mean = gross_share * edge.gross_bps + funding_share * edge.funding_bps - fee_bps - slippage_bps
-    return mean, mean - margin_bps
+    mean = np.where(held, mean_net_bps, mean)
+    return mean, np.where(held, lower_net_bps, mean - (mean_net_bps - lower_net_bps))

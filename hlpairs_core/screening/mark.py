@@ -70,9 +70,8 @@ def mark(
         entry_time=result.closed_at,
         settings=result.settings,
     )
-    margin = _floats(table["mean_net_bps"]) - _floats(table["lower_net_bps"])
     edge = held_edge(edge, held, signal_edge(table))
-    mean, lower = believed_bps(edge, **{name: _floats(table[name]) for name in _BELIEVED}, margin_bps=margin)
+    mean, lower = believed_bps(edge, **{name: _floats(table[name]) for name in _BELIEVED}, held=held)
     return table.assign(
         mean_net_bps=mean,
         lower_net_bps=lower,
@@ -87,7 +86,7 @@ def mark(
     )
 
 
-_BELIEVED = ("gross_share", "funding_share", "fee_bps", "slippage_bps")
+_BELIEVED = ("gross_share", "funding_share", "fee_bps", "slippage_bps", "mean_net_bps", "lower_net_bps")
 _FROZEN = ("sigma", "beta", "half_life_hours", "fee_bps", "slippage_bps", "funding_bps_per_hour")
 
 

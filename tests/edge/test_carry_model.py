@@ -73,6 +73,21 @@ def test_what_pays_the_costs_qualifies_and_what_does_not_abstains(walked: WalkFo
     assert qualifies["P2"] > 0.9
 
 
+def test_nothing_of_the_mean_is_of_a_reversion_that_nobody_expects(walked: WalkForward, model: EdgeModel) -> None:
+    ((key, cell),) = model.cells.items()
+    richer = replace(cell, form="funding arrives, as in its last week", weights=np.array([0.7, 0.4]),
+                     covariance=0.01 * np.eye(2))  # fmt: skip
+    rows = walked.rows
+    said = replace(model, cells={key: richer}).predict(rows, settings=SETTINGS)
+    known = np.isfinite(said["mean_net_bps"])
+    assert known.sum() > 500
+    assert (rows.loc[known, "expected_gross_bps"] == 0).all()
+    assert (said.loc[known, "gross_share"] == 0).all()
+    costs = rows["expected_fee_bps"] + rows["expected_slippage_bps"]
+    parts = said["funding_share"] * rows["expected_funding_bps"] - costs
+    np.testing.assert_allclose(parts[known], said.loc[known, "mean_net_bps"])
+
+
 def test_a_saved_model_of_carry_says_the_same(walked: WalkForward, model: EdgeModel, tmp_path: Path) -> None:
     model.save(tmp_path / "edge.json")
     again, asked = EdgeModel.load(tmp_path / "edge.json"), walked.rows.tail(20)

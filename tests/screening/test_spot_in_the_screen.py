@@ -121,6 +121,20 @@ def test_no_price_moves_the_edge_of_spot(perps: Panel, spot: SpotMarket) -> None
     assert row["hold_hours"] == 168.0
 
 
+def test_what_is_believed_of_spot_stays_too_where_it_is_no_share_of_the_projection(
+    perps: Panel, spot: SpotMarket
+) -> None:
+    """A model may read other funding than the projection's: of none, its share is not defined."""
+
+    class Unrelated(Believes):
+        def predict(self, rows: pd.DataFrame, *, settings: ScreenSettings) -> pd.DataFrame:
+            return super().predict(rows, settings=settings).assign(funding_share=np.nan)
+
+    result = screen(perps, settings=SETTINGS, spot=spot, edge=Unrelated(9.0))
+    row = mark(result, {"@7": 1.0, "C0": 500.0}, pairs=[("@7", "C0")]).iloc[0]
+    assert (row["mean_net_bps"], row["lower_net_bps"]) == (9.0, pytest.approx(9.0 - 1.2816 * 2))
+
+
 def test_a_pair_that_is_in_one_panel_only_is_no_candidate(perps: Panel, spot: SpotMarket) -> None:
     stranger = SpotMatch(coin="@9", token="UX", perp="X")
     result = screen(perps, settings=SETTINGS, spot=replace(spot, matches=(*MATCHES, stranger)))
