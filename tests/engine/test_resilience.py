@@ -87,7 +87,7 @@ ROWS = {
 
 
 # All rows take seven minutes: the suite has one of each sort, `make soak` has them all.
-SHORT = ("limited", "html", "feed-drop", "feed-mute", "delisted")
+SHORT = ("refuse", "limited", "html", "feed-drop", "feed-mute", "unlisted", "delisted")
 MINUTES = float(os.environ.get("HLPAIRS_SOAK", "0"))
 LONG = (pytest.mark.soak, pytest.mark.skipif(not MINUTES, reason="a long run: `make soak`"))
 
